@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "apply.h"
+#include "apply_internal.h"
 
 #include "base/timestamp.h"
-#include "fleet/fleet_set.h"
 #include "policy/policy_load.h"
 
 #include <errno.h>
@@ -12,19 +11,6 @@
 
 /* Names that are shown of those that are left out. */
 #define SHOWN_MAX 5U
-
-typedef struct Apply {
-    const ApplyOptions *options;
-    const char *fleet;
-    FleetSet set;
-    ValueChanges offered; /* the broker's list */
-    ValueChanges wanted;  /* of that: what there is to do */
-    ApplyState state;
-    RestartList list;
-    char machine[LIMIT_MACHINE_BYTES + 1]; /* of .policy */
-    Policy *policy; /* the one that was looked at last; NULL if the machine has no valid one */
-    uint64_t due;   /* when the first postponed unit may be restarted, µs since 1970; 0: none is */
-} Apply;
 
 static void apply_done(Apply *apply)
 {
@@ -103,7 +89,7 @@ static int names_of(const ValueChanges *changes, CredentialName **ret)
     return 0;
 }
 
-static int make_list(const Apply *apply, const ValueChanges *changes, RestartList *ret)
+int apply_make_list(const Apply *apply, const ValueChanges *changes, RestartList *ret)
 {
     _cleanup_(freep) CredentialName *names = NULL;
     int r = names_of(changes, &names);
@@ -125,7 +111,7 @@ static int resume(Apply *apply)
             r = value_changes_put(&fresh, &apply->wanted.changes[i].name,
                                   apply->wanted.changes[i].sha256);
     if (r == 0)
-        r = make_list(apply, &fresh, &again);
+        r = apply_make_list(apply, &fresh, &again);
     before.units = TAKE(apply->state.units);
     before.unit_count = TAKE(apply->state.unit_count);
     for (size_t i = 0; r == 0 && i < apply->list.unit_count; i++) {
@@ -148,8 +134,7 @@ static uint64_t time_now(const Apply *apply)
     return apply->options->context->now(apply->options->context);
 }
 
-/* A broker that always has new changes does not have a unit restarted without end. */
-static void postpone(Apply *apply, RestartList *list)
+void apply_postpone(Apply *apply, RestartList *list)
 {
     for (size_t i = 0; i < list->unit_count; i++) {
         RestartUnit *unit = &list->units[i];
@@ -176,7 +161,7 @@ static int put_unit(Apply *apply, const RestartUnit *unit, bool begun)
     return r == 0 ? write_state(apply, NULL) : r;
 }
 
-static int count_job(void *userdata, const RestartUnit *unit)
+int apply_count_job(void *userdata, const RestartUnit *unit)
 {
     Apply *apply = userdata;
     int r = apply_state_count(&apply->state, unit, time_now(apply));
@@ -186,7 +171,7 @@ static int count_job(void *userdata, const RestartUnit *unit)
 
 static int on_begin(void *userdata, const RestartUnit *unit)
 {
-    int r = count_job(userdata, unit);
+    int r = apply_count_job(userdata, unit);
 
     return r == 0 ? put_unit(userdata, unit, true) : r;
 }
@@ -196,8 +181,8 @@ static int on_done(void *userdata, const RestartUnit *unit)
     return put_unit(userdata, unit, false);
 }
 
-static RestartOptions restart_options(Apply *apply,
-                                      int (*begin)(void *userdata, const RestartUnit *unit))
+RestartOptions apply_restart_options(Apply *apply,
+                                     int (*begin)(void *userdata, const RestartUnit *unit))
 {
     RestartOptions options = apply->options->restart;
 
@@ -207,29 +192,24 @@ static RestartOptions restart_options(Apply *apply,
     return options;
 }
 
-static bool is_stopped(const Apply *apply)
+bool apply_is_stopped(const Apply *apply)
 {
     return poll(&(struct pollfd){.fd = apply->options->restart.stop, .events = POLLIN}, 1, 0) > 0;
 }
 
 static int restart(Apply *apply, Reason *reason)
 {
-    RestartOptions options = restart_options(apply, on_begin);
+    RestartOptions options = apply_restart_options(apply, on_begin);
     int r;
 
     options.done = on_done;
-    postpone(apply, &apply->list);
+    apply_postpone(apply, &apply->list);
     r = restart_list_connect(&apply->list, &options, reason);
     if (r == 0)
         r = restart_list_apply(&apply->list, &options, reason);
-    if (is_stopped(apply))
+    if (apply_is_stopped(apply))
         return OUTCOME_INTERRUPTED;
     return r == OUTCOME_NOT_ROTATED ? OUTCOME_NOT_APPLIED : r;
-}
-
-static bool has_failed(const RestartUnit *unit)
-{
-    return unit->result && strcmp(unit->result, "failed") == 0;
 }
 
 /* The names to restore: those that a unit which has failed uses, if root's policy says so. */
@@ -244,7 +224,7 @@ static int find_unwanted(Apply *apply, CredentialName *names, size_t *ret_count)
         bool affects = false;
 
         for (size_t i = 0; r == 0 && !affects && i < apply->list.unit_count; i++)
-            if (has_failed(&apply->list.units[i]) && !apply->list.units[i].postponed)
+            if (apply_has_failed(&apply->list.units[i]) && !apply->list.units[i].postponed)
                 r = restart_list_affects(&apply->list, name, &apply->list.units[i], &affects);
         if (r == 0 && affects)
             r = find_credential(apply, name, &credential);
@@ -267,7 +247,7 @@ static int choose_undone(Apply *apply, const CredentialName *names, size_t count
 
         for (size_t k = 0; r == 0 && !affects && k < count; k++)
             r = restart_list_affects(&apply->list, &names[k], unit, &affects);
-        *ret_all = *ret_all && (affects || !has_failed(unit));
+        *ret_all = *ret_all && (affects || !apply_has_failed(unit));
         unit->touched = unit->touched && affects;
     }
     return r;
@@ -279,7 +259,7 @@ static int restore(Apply *apply, Reason *reason, int *rc)
 {
     const Observer *observer = apply->options->restart.observer;
     _cleanup_(freep) CredentialName *names = calloc(apply->wanted.count + 1, sizeof(names[0]));
-    RestartOptions options = restart_options(apply, count_job);
+    RestartOptions options = apply_restart_options(apply, apply_count_job);
     Reason undoing = {0};
     size_t count = 0;
     bool all;
@@ -303,125 +283,6 @@ static int restore(Apply *apply, Reason *reason, int *rc)
     if (r == 0 && all)
         *rc = OUTCOME_NOT_ROTATED;
     return r < 0 ? r : 0;
-}
-
-/* A changed credential that UNIT uses; "" if there is none. */
-static int find_used(const Apply *apply, const RestartUnit *unit,
-                     char ret[CREDENTIAL_NAME_TEXT_BYTES])
-{
-    bool affects = false;
-    int r = 0;
-
-    ret[0] = '\0';
-    for (size_t k = 0; r == 0 && !affects && k < apply->wanted.count; k++) {
-        r = restart_list_affects(&apply->list, &apply->wanted.changes[k].name, unit, &affects);
-        if (r == 0 && affects)
-            credential_name_format(&apply->wanted.changes[k].name, ret);
-    }
-    return r;
-}
-
-/* --- what has failed before --- */
-
-static bool came_back(const RestartUnit *unit)
-{
-    return unit->result &&
-           (strcmp(unit->result, "restarted") == 0 || strcmp(unit->result, "reloaded") == 0 ||
-            strcmp(unit->result, "put-back") == 0);
-}
-
-/* Notes which units of LIST have failed, and which have come back. One that does not run stays as
- * it was. */
-static int note_failures(Apply *apply, const RestartList *list)
-{
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < list->unit_count; i++) {
-        const RestartUnit *unit = &list->units[i];
-        const ApplyUnit *failed = apply_state_find_failed(&apply->state, unit);
-        char credential[CREDENTIAL_NAME_TEXT_BYTES] = "";
-
-        if (has_failed(unit)) {
-            if (list == &apply->list)
-                r = find_used(apply, unit, credential);
-            if (r == 0)
-                r = apply_state_put_failed(&apply->state, unit, credential);
-        } else if (failed && came_back(unit)) {
-            apply_state_remove_failed(&apply->state, failed);
-        }
-    }
-    return r;
-}
-
-/* Those that root's policies do not restart any more. */
-static void forget_failed(Apply *apply, const RestartList *list)
-{
-    for (size_t i = apply->state.failed_count; i-- > 0;) {
-        const ApplyUnit *failed = &apply->state.failed[i];
-
-        if (!restart_list_find(list, failed->machine, failed->name))
-            apply_state_remove_failed(&apply->state, failed);
-    }
-}
-
-/* Looks whether units that have failed before, and that nothing was done about in this run, have
- * been started since. One that could not be asked then is restarted now. */
-static int check_failed(Apply *apply, Reason *reason)
-{
-    _cleanup_(restart_list_done) RestartList list = {0};
-    _cleanup_(value_changes_done) ValueChanges used = {0};
-    RestartOptions options = restart_options(apply, count_job);
-    size_t count = 0;
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < apply->state.failed_count; i++) {
-        CredentialName name;
-
-        if (credential_name_parse(apply->state.failed[i].credential, NULL, &name) == 0)
-            r = value_changes_put(&used, &name, "");
-    }
-    if (r == 0)
-        r = make_list(apply, &used, &list);
-    if (r != 0)
-        return r;
-    forget_failed(apply, &list);
-    for (size_t i = 0; i < list.unit_count; i++) {
-        const ApplyUnit *failed = apply_state_find_failed(&apply->state, &list.units[i]);
-        RestartUnit *unit = &list.units[count];
-
-        if (!failed || restart_list_find(&apply->list, failed->machine, failed->name))
-            continue;
-        *unit = list.units[i];
-        unit->checked =
-            hex_parse(failed->invocation, unit->before.invocation, sizeof(unit->before.invocation));
-        count++;
-    }
-    list.unit_count = count;
-    if (count == 0)
-        return 0;
-    postpone(apply, &list);
-    r = restart_list_connect(&list, &options, reason);
-    if (r == 0)
-        r = restart_list_apply(&list, &options, reason);
-    if (is_stopped(apply))
-        return OUTCOME_INTERRUPTED;
-    return r < 0 ? r : note_failures(apply, &list);
-}
-
-/* A credential that a unit which has failed uses, or that is restored. */
-static int find_culprit(const Apply *apply, char ret[CREDENTIAL_NAME_TEXT_BYTES])
-{
-    int r = 0;
-
-    ret[0] = '\0';
-    for (size_t i = 0; r == 0 && !ret[0] && i < apply->list.unit_count; i++)
-        if (has_failed(&apply->list.units[i]))
-            r = find_used(apply, &apply->list.units[i], ret);
-    if (!ret[0] && apply->state.failed_count > 0)
-        strcpy(ret, apply->state.failed[0].credential);
-    if (!ret[0] && apply->set.restored.count > 0)
-        credential_name_format(&apply->set.restored.changes[0].name, ret);
-    return r;
 }
 
 /* --- the end --- */
@@ -464,7 +325,7 @@ static int remember(Apply *apply, Reason *reason)
 static int run(Apply *apply, Reason *reason)
 {
     char culprit[CREDENTIAL_NAME_TEXT_BYTES] = "";
-    int rc, r = make_list(apply, &apply->wanted, &apply->list);
+    int rc, r = apply_make_list(apply, &apply->wanted, &apply->list);
 
     if (r == 0)
         r = resume(apply);
@@ -484,23 +345,23 @@ static int run(Apply *apply, Reason *reason)
     /* in this run, in one that was killed, or before */
     if (rc == 0 && apply->set.restored.count > 0)
         rc = OUTCOME_NOT_ROTATED;
-    r = find_culprit(apply, culprit);
+    r = apply_find_culprit(apply, culprit);
     if (r == 0)
-        r = note_failures(apply, &apply->list);
+        r = apply_note_failures(apply, &apply->list);
     if (r == 0 && rc == OUTCOME_NOT_APPLIED)
         r = restore(apply, reason, &rc);
-    if (r == 0 && is_stopped(apply))
+    if (r == 0 && apply_is_stopped(apply))
         return OUTCOME_INTERRUPTED;
     if (r == 0)
-        r = note_failures(apply, &apply->list);
+        r = apply_note_failures(apply, &apply->list);
     if (r == 0)
-        r = check_failed(apply, rc == 0 ? reason : NULL);
+        r = apply_check_failed(apply, rc == 0 ? reason : NULL);
     if (r != 0)
         return r;
     if (apply->state.failed_count > 0)
         rc = OUTCOME_NOT_APPLIED;
     if (!culprit[0])
-        r = find_culprit(apply, culprit);
+        r = apply_find_culprit(apply, culprit);
     if (r == 0)
         r = tell(apply, rc, culprit, rc == 0 ? reason : NULL);
     if (r == 0)
@@ -513,10 +374,10 @@ static int say_again(Apply *apply, Reason *reason)
 {
     char culprit[CREDENTIAL_NAME_TEXT_BYTES];
     size_t before = apply->state.failed_count;
-    int rc, r = before > 0 ? check_failed(apply, reason) : 0;
+    int rc, r = before > 0 ? apply_check_failed(apply, reason) : 0;
 
     if (r == 0)
-        r = find_culprit(apply, culprit);
+        r = apply_find_culprit(apply, culprit);
     if (r != 0)
         return r;
     rc = apply->state.failed_count > 0 ? OUTCOME_NOT_APPLIED : *culprit ? OUTCOME_NOT_ROTATED : 0;
