@@ -5,9 +5,23 @@
 #include "base/fsutil.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PASSWORD_BYTES_MAX ((size_t)4096)
+
+/* Whether FILE is what nspawn-creds-courier@.service passes in the place of a file that root does
+ * not have: the text "none". */
+static bool is_placeholder(const char *file)
+{
+    static const char none[] = "none";
+    char text[sizeof(none)];
+    _cleanup_(closep) int fd = open(file, O_RDONLY | O_CLOEXEC);
+
+    return fd >= 0 && read(fd, text, sizeof(text)) == sizeof(none) - 1 &&
+           memcmp(text, none, sizeof(none) - 1) == 0;
+}
 
 int credential_file_path(const char *path, Reason *reason, char **ret)
 {
@@ -17,7 +31,11 @@ int credential_file_path(const char *path, Reason *reason, char **ret)
 
     if (folder && asprintf(&copy, "%s/%s", folder, name) < 0)
         return reason_set(reason, -ENOMEM, "%s", path);
-    found = strdup(copy && access(copy, F_OK) == 0 ? copy : path);
+    if (copy && is_placeholder(copy) && access(path, R_OK) < 0)
+        return reason_set(
+            reason, OUTCOME_CARRIER_FAILED,
+            "%s did not exist when the courier started: create it, and restart the courier", path);
+    found = strdup(copy && access(copy, F_OK) == 0 && !is_placeholder(copy) ? copy : path);
     if (!found)
         return reason_set(reason, -ENOMEM, "%s", path);
     *ret = found;

@@ -12,11 +12,12 @@
 #include "base/cleanup.h"
 #include "base/outcome.h"
 
-/* The path of the file PATH, or of the unit's copy if it has one. -ENOMEM. */
+/* The path of the file PATH, or of the unit's copy if it has one. OUTCOME_CARRIER_FAILED if the
+ * file was missing when the unit started, and the courier itself cannot read it; -ENOMEM. */
 int credential_file_path(const char *path, Reason *reason, char **ret);
 
-/* The first line of the file PATH, without the newline. OUTCOME_CARRIER_FAILED if it is empty; or a
- * negative errno. */
+/* The first line of the file PATH, without the newline. OUTCOME_CARRIER_FAILED if it is empty; of
+ * credential_file_path(); or a negative errno. */
 int credential_file_password(const char *path, Reason *reason, char **ret);
 
 /* Wipes PASSWORD first. */

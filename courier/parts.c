@@ -2,6 +2,7 @@
 
 #include "parts.h"
 
+#include "base/child.h"
 #include "base/cleanup.h"
 
 #include <errno.h>
@@ -12,36 +13,38 @@
 #include <unistd.h>
 
 /* So many processes do the work for as many items as ALONE_MAX or more. */
-#define PARTS     8U
-#define ALONE_MAX 64U
+#define PARTS      8U
+#define ALONE_MAX  64U
+
+/* Of a process that has not said how it ended. */
+#define UNFINISHED (-EINPROGRESS)
 
 /* What a process says of its part. */
 typedef struct Part {
-    pid_t pid;
-    int output; /* what it prints, in memory */
+    int process; /* a pidfd; the parent's alone */
+    int output;  /* what it prints, in memory */
     int r;
     Reason reason;
 } Part;
 
 static int start(Part *part, PartWork *work, const void *userdata, size_t first)
 {
-    pid_t pid;
+    int process = -1, r;
 
-    part->r = -EIO;
+    part->r = UNFINISHED;
     part->output = memfd_create("output", MFD_CLOEXEC);
-    pid = part->output < 0 ? -1 : fork();
-    if (pid == 0) {
-        part->r = dup2(part->output, STDOUT_FILENO) < 0
+    r = part->output < 0 ? -errno : child_fork(&part->output, 1, &process);
+    if (r == CHILD_SELF) {
+        part->r = dup2(CHILD_FIRST_FD, STDOUT_FILENO) < 0
                       ? -errno
                       : work(userdata, first, PARTS, &part->reason);
         if (fflush(stdout) != 0 && part->r == 0)
             part->r = -errno;
         _exit(EXIT_SUCCESS);
     }
-    if (pid < 0)
-        return -errno;
-    part->pid = pid; /* not by the child, too: they share it */
-    return 0;
+    if (r == 0)
+        part->process = process; /* not by the child, too: they share it */
+    return r;
 }
 
 /* Prints what a part has printed. */
@@ -71,9 +74,14 @@ static int run_all(Part *parts, PartWork *work, const void *userdata, Reason *re
     if (r != 0)
         reason_set(reason, r, "cannot start a process");
     for (size_t i = 0; i < started; i++) {
-        while (waitpid(parts[i].pid, NULL, 0) < 0 && errno == EINTR)
+        siginfo_t info;
+
+        while (waitid(P_PIDFD, (id_t)parts[i].process, &info, WEXITED) < 0 && errno == EINTR)
             ;
-        if (r == 0 && parts[i].r != 0) {
+        close_keep_errno(parts[i].process);
+        if (r == 0 && parts[i].r == UNFINISHED)
+            r = reason_set(reason, -ECHILD, "a process of this command was killed");
+        else if (r == 0 && parts[i].r != 0) {
             r = parts[i].r;
             if (reason)
                 *reason = parts[i].reason;

@@ -9,6 +9,7 @@
 #include "parts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fts.h>
 #include <stdio.h>
 
@@ -81,11 +82,13 @@ static int read_directory(const char *directory, Reason *reason, PutList *list)
 
     errno = 0;
     while (r == 0 && (entry = fts_read(walk))) {
-        if (entry->fts_info == FTS_F || entry->fts_info == FTS_SL)
+        if (entry->fts_info == FTS_F)
             r = add(list, entry->fts_path + strlen(directory) + 1, entry->fts_path, reason);
         else if (entry->fts_info != FTS_D && entry->fts_info != FTS_DP)
-            r = reason_set(reason, entry->fts_errno ? -entry->fts_errno : OUTCOME_USAGE, "%s",
-                           entry->fts_path);
+            r = entry->fts_errno
+                    ? reason_set(reason, -entry->fts_errno, "%s", entry->fts_path)
+                    : reason_set(reason, OUTCOME_USAGE, "%s is neither a file nor a directory",
+                                 entry->fts_path);
     }
     if (r == 0 && errno != 0)
         r = reason_set(reason, -errno, "%s", directory);
@@ -118,12 +121,18 @@ static int read_lines(FILE *file, Reason *reason, PutList *list)
 
 /* --- putting --- */
 
+/* Follows no link: one in a repository could lead to any file of the one who puts, and what is on a
+ * carrier is for everybody. */
 static int put_one(Carrier *carrier, const char *name, const char *path, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes content = {0};
     const char *digest = digest_in(name);
     char actual[DIGEST_TEXT_BYTES];
-    int r = file_read(path, digest ? LIMIT_FILE_BYTES : LIMIT_BUNDLE_BYTES, reason, &content);
+    _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int r = fd >= 0 ? file_read_fd(fd, path, digest ? LIMIT_FILE_BYTES : LIMIT_BUNDLE_BYTES, reason,
+                                   &content)
+            : errno == ELOOP ? reason_set(reason, OUTCOME_USAGE, "%s is a symbolic link", path)
+                             : reason_set(reason, -errno, "cannot open %s", path);
 
     if (r != 0)
         return r;
