@@ -3,7 +3,8 @@
  * A TPM in a process of its own. See tpm_child.h.
  *
  * The socket keeps messages apart: a header, room for a key, and a body, which is the result or
- * the text that an observer is told. The parent believes the child as little as any other peer.
+ * the text that an observer is told. The parent checks the lengths and the outcome that the child
+ * names; other numbers it uses as it would use the TPM's.
  */
 
 #include "tpm/tpm_child.h"
@@ -80,6 +81,12 @@ static int encode(TpmResult *result, Bytes *ret)
     return writer_take(&writer, ret);
 }
 
+static int no_sense(Reason *reason)
+{
+    return reason_set(reason, OUTCOME_TPM_FAILED,
+                      "the process that spoke with the TPM gave no valid answer");
+}
+
 /* Takes KEY if the child had one. */
 static int decode(BytesView body, Secret **key, Reason *reason, TpmResult *ret)
 {
@@ -101,8 +108,7 @@ static int decode(BytesView body, Secret **key, Reason *reason, TpmResult *ret)
     for (size_t i = 0; r == 0 && i < FIELD_COUNT; i++)
         r = bytes_dup(reader_take(&reader, from[i]->size), to[i]);
     if (r == 0 && (reader.failed || reader.rest.size > 0))
-        r = reason_set(reason, OUTCOME_TPM_FAILED,
-                       "the process that spoke with the TPM made no sense");
+        r = no_sense(reason);
     if (r == 0)
         *ret = TAKE(result);
     return r;
@@ -231,6 +237,8 @@ static int take_message(const TpmChild *child, const Observer *observer, Reason 
         tell(observer, header.type, (const char *)body);
         return 0;
     }
+    if (header.rc >= _OUTCOME_MAX)
+        return no_sense(reason);
     if (header.rc != 0) {
         header.reason.text[sizeof(header.reason.text) - 1] = '\0';
         if (reason)

@@ -11,6 +11,7 @@
 #include "tpm/tpm_child.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -136,7 +137,7 @@ static const Answer answers[] = {
      TPM_KEY_BYTES,
      {FIELD, FIELD, FIELD, FIELD, 0, 0},
      OUTCOME_TPM_FAILED,
-     "the process that spoke with the TPM made no sense"},
+     "the process that spoke with the TPM gave no valid answer"},
     {"a short key", 31, {0}, OUTCOME_TPM_FAILED, "the TPM unsealed a key of 31 bytes, not 32"},
     {"a long key", 33, {0}, OUTCOME_TPM_FAILED, "the TPM unsealed a key of 33 bytes, not 32"},
     {"an empty key", 0, {0}, OUTCOME_TPM_FAILED, "the TPM unsealed a key of 0 bytes, not 32"},
@@ -163,6 +164,29 @@ static void test_answers(void **state)
             expect_given(&answers[i], &result);
         else
             expect_nothing(&result);
+    }
+}
+
+static int give_outcome(const void *request, const Observer *observer, Reason *reason,
+                        TpmResult *ret)
+{
+    (void)observer;
+    (void)reason;
+    (void)ret;
+    return *(const int *)request;
+}
+
+static void test_outcomes(void **state)
+{
+    static const int given[] = {OUTCOME_TPM_FAILED, _OUTCOME_MAX - 1, -ENOMEM, _OUTCOME_MAX,
+                                INT_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(given); i++) {
+        TpmResult result = {0};
+        int expected = given[i] < _OUTCOME_MAX ? given[i] : OUTCOME_TPM_FAILED;
+
+        assert_int_equal(tpm_child_run(give_outcome, &given[i], NULL, NULL, &result), expected);
     }
 }
 
@@ -334,8 +358,8 @@ static void test_event_loop(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        alone(test_answers),        alone(test_bad_answers), alone(test_failures),
-        alone(test_no_descriptors), alone(test_event_loop),
+        alone(test_answers),  alone(test_outcomes),       alone(test_bad_answers),
+        alone(test_failures), alone(test_no_descriptors), alone(test_event_loop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
