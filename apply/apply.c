@@ -146,7 +146,7 @@ void apply_postpone(Apply *apply, RestartList *list)
         timestamp_format(next, text);
         observer_note(
             apply->options->restart.observer,
-            "%s: %s: it was restarted or reloaded %u times lately; the next time is not before %s",
+            "%s: %s: it was restarted or reloaded %u times within an hour, and is not before %s",
             unit->machine->name, unit->name, LIMIT_APPLY_JOBS, text);
         unit->postponed = true;
         if (apply->due == 0 || next < apply->due)
