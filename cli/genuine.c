@@ -174,14 +174,14 @@ static int check_inventory(const Genuine *genuine, const Identity *identity,
 /* Names all keys of a host, none of which the administrator knows. */
 static int not_known(const Genuine *genuine, const Identity *identity, Reason *reason)
 {
-    char text[IDENTITY_ENDORSEMENTS * (2 * SHORT_BYTES + sizeof("…, ")) + 1];
+    char text[IDENTITY_ENDORSEMENTS * (2 * SHORT_BYTES + sizeof("..., ")) + 1];
     size_t size = 0, count = identity->endorsement_count;
 
     for (size_t i = 0; i < count; i++) {
         char digest[DIGEST_TEXT_BYTES];
 
         digest_format(bytes_view(&identity->endorsements[i].area), digest);
-        size += (size_t)snprintf(text + size, sizeof(text) - size, "%s%.*s…", i > 0 ? ", " : "",
+        size += (size_t)snprintf(text + size, sizeof(text) - size, "%s%.*s...", i > 0 ? ", " : "",
                                  (int)(2 * SHORT_BYTES), digest);
     }
     return reason_set(reason, OUTCOME_NOT_GENUINE, "%s %s%.60s: %s",

@@ -5,21 +5,21 @@
 
 _nspawn_creds_courier() {
         local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} word
-        local words=(run put reports)
+        local words=(run put reports enrol)
 
         # readline breaks words at "="
         [[ $current != = ]] || { previous=${COMP_WORDS[COMP_CWORD-1]} current=''; }
         [[ $previous != = ]] || previous=${COMP_WORDS[COMP_CWORD-2]}
         case $previous in
                 --carrier|--socket|put) compopt -o default; return ;;
-                --timeout|reports) return ;;
+                --timeout|--user|reports|enrol) return ;;
                 run) words=()
                      for word in /etc/nspawn-creds/fleet/*.json; do
                              word=${word##*/} word=${word%.json}
                              [[ ! $word =~ ^[a-z0-9-]+$ ]] || words+=("$word")
                      done ;;
         esac
-        [[ $current != -* ]] || words=(--help --version --once --socket= --timeout= --carrier= -h)
+        [[ $current != -* ]] || words=(--help --version --once --socket= --timeout= --carrier= --user= -h)
         for word in "${words[@]}"; do
                 [[ $word != "$current"* ]] || COMPREPLY+=("$word")
         done

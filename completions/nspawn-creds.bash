@@ -75,8 +75,9 @@ _nspawn_creds_options() { # VERB
                 backup) options='--store --store= --json=' ;;
                 restore) options='--dry-run --replace --store --store= --tpm2-device= --tpm2-signature= --json=' ;;
                 fleet) options='--identity= --newline= --json= --no-ask --generate= --repository= --as= --to= --recipients= --signers=
-                        --threshold= --confirm= --key= --renew --wave= --wait --wait= --tolerate= --not-after= --fleet= --extract= --proved' ;;
-                host) options='--tpm2-device= --tpm2-pcrs= --tpm2-public-key= --not-after= --json= --prove --ek-ca= --ek-certificate= --ek= --ek-list=' ;;
+                        --threshold= --confirm= --key= --renew --wave= --wait --wait= --tolerate= --not-after= --fleet= --extract= --proved --tpm2-pcrs=
+                        --ek-ca= --ek-certificate= --ek= --ek-list=' ;;
+                host) options='--tpm2-device= --tpm2-pcrs= --tpm2-public-key= --not-after= --json= --prove --ek-ca= --ek-certificate= --ek= --ek-list= --wait --wait=' ;;
         esac
         [[ $options != *--with-key=* ]] || options+=' -H -T'
         # shellcheck disable=SC2086 # words
@@ -150,9 +151,9 @@ _nspawn_creds() {
                 reseal:*|check:*) _nspawn_creds_names machines; _nspawn_creds_files ;;
                 set:2|import:2|reveal:2|rotate:2|encrypt:[12]|decrypt:[12]|seal:[12]|inspect:*)
                         _nspawn_creds_files ;;
-                host:1) _nspawn_creds_offer export challenge answer verify ;;
+                host:1) _nspawn_creds_offer export challenge answer verify enrol ;;
                 host:*) _nspawn_creds_files ;;
-                fleet:1) _nspawn_creds_offer init add edit generate rekey revoke seal sign check diff push status show verify reset ;;
+                fleet:1) _nspawn_creds_offer init add enrol edit generate rekey revoke seal sign check diff push status show verify reset ;;
                 fleet:2) case ${arguments[1]} in
                                 add)    _nspawn_creds_offer host secret ;;
                                 revoke) _nspawn_creds_offer host secret signer ;;

@@ -8,6 +8,7 @@
  *     v1/FLEET/hosts/HOST/bundle     what a host needs; replaced at each rollout
  *     v1/FLEET/sha256/HEX            a sealed file, by its digest; never replaced
  *     v1/FLEET/reports/HOST          a host's last report
+ *     v1/FLEET/enrol/HOST/…          a host's request, the challenge to it, and its answer
  */
 
 #include "fleet/carrier_settings.h"

@@ -7,6 +7,7 @@
  */
 
 #include "courier.h"
+#include "enrol.h"
 #include "get.h"
 #include "put.h"
 
@@ -15,40 +16,47 @@
 #include "protocol/client.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 typedef struct CourierOptions {
     const char *carrier;
     const char *socket;
-    long stall; /* seconds */
+    const char *user; /* NULL: as it was started */
+    long stall;       /* seconds */
     bool once;
     bool done; /* --help or --version was all */
 } CourierOptions;
 
 static void print_help(void)
 {
-    printf(
-        "%s [OPTIONS...] run FLEET\n"
-        "%s [OPTIONS...] put DIRECTORY|-\n"
-        "%s [OPTIONS...] reports\n\n"
-        "Brings a fleet's files from its carrier to this host's broker (run), or from an\n"
-        "administrator to the carrier (put), or hosts' reports to the administrator (reports).\n\n"
-        "  -h --help                Show this help\n"
-        "     --version             Show the version\n"
-        "     --once                Look once and exit\n"
-        "     --socket=PATH         The broker's socket\n"
-        "                           (default: " CLIENT_COURIER_PATH ")\n"
-        "     --timeout=SECONDS     How long a server may be silent (default: %ld)\n"
-        "     --carrier=FILE        For put and reports: the carrier, as in a fleet's\n"
-        "                           configuration\n\n"
-        "put reads files that are named as on the carrier from DIRECTORY. With - it\n"
-        "reads lines from standard input: the name, a tab, and the path of the file, or\n"
-        "nothing for a bundle that is to be removed.\n"
-        "reports reads names from standard input, and prints each with its file in base64.\n\n"
-        "See nspawn-creds-courier(8).\n",
-        program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
-        LIMIT_CARRIER_STALL);
+    printf("%s [OPTIONS...] run FLEET\n"
+           "%s [OPTIONS...] put DIRECTORY|-\n"
+           "%s [OPTIONS...] reports\n"
+           "%s [OPTIONS...] enrol\n\n"
+           "Brings a fleet's files from its carrier to this host's broker (run), or from an\n"
+           "administrator to the carrier (put), hosts' reports to the administrator (reports), or\n"
+           "the messages of enrolments between the two (enrol).\n\n"
+           "  -h --help                Show this help\n"
+           "     --version             Show the version\n"
+           "     --once                Look once and exit\n"
+           "     --socket=PATH         The broker's socket\n"
+           "                           (default: " CLIENT_COURIER_PATH ")\n"
+           "     --timeout=SECONDS     How long a server may be silent (default: %ld)\n"
+           "     --carrier=FILE        For put, reports and enrol: the carrier, as in a fleet's\n"
+           "                           configuration\n"
+           "     --user=NAME           For enrol, as root: reach the carrier as this user\n\n"
+           "put reads files that are named as on the carrier from DIRECTORY. With - it\n"
+           "reads lines from standard input: the name, a tab, and the path of the file, or\n"
+           "nothing for a bundle that is to be removed.\n"
+           "reports reads names from standard input, and prints each with its file in base64.\n"
+           "enrol does so, too; a name, a tab and base64 put a file, and a name and a tab remove "
+           "it.\n\n"
+           "See nspawn-creds-courier(8).\n",
+           program_invocation_short_name, program_invocation_short_name,
+           program_invocation_short_name, program_invocation_short_name, LIMIT_CARRIER_STALL);
 }
 
 static bool parse_seconds(const char *text, long *ret)
@@ -65,7 +73,14 @@ static bool parse_seconds(const char *text, long *ret)
 
 static int parse_options(int argc, char *argv[], Reason *reason, CourierOptions *ret)
 {
-    enum { OPTION_VERSION = 0x100, OPTION_CARRIER, OPTION_SOCKET, OPTION_ONCE, OPTION_TIMEOUT };
+    enum {
+        OPTION_VERSION = 0x100,
+        OPTION_CARRIER,
+        OPTION_SOCKET,
+        OPTION_ONCE,
+        OPTION_TIMEOUT,
+        OPTION_USER
+    };
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, OPTION_VERSION},
@@ -73,6 +88,7 @@ static int parse_options(int argc, char *argv[], Reason *reason, CourierOptions 
         {"socket", required_argument, NULL, OPTION_SOCKET},
         {"once", no_argument, NULL, OPTION_ONCE},
         {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+        {"user", required_argument, NULL, OPTION_USER},
         {0},
     };
     int c;
@@ -92,6 +108,9 @@ static int parse_options(int argc, char *argv[], Reason *reason, CourierOptions 
             break;
         case OPTION_SOCKET:
             ret->socket = optarg;
+            break;
+        case OPTION_USER:
+            ret->user = optarg;
             break;
         case OPTION_ONCE:
             ret->once = true;
@@ -128,7 +147,26 @@ static int check_files(const CarrierSettings *settings, Reason *reason)
     return 0;
 }
 
-static int read_carrier(const char *path, Reason *reason, CarrierSettings *ret)
+/* Before it reaches the network. The carrier's description was read as root; its files of keys and
+ * passwords are read as USER. */
+static int become(const char *user, Reason *reason)
+{
+    const struct passwd *entry;
+
+    if (!user)
+        return 0;
+    if (geteuid() != 0)
+        return reason_set(reason, OUTCOME_USAGE, "--user= is for root");
+    entry = getpwnam(user);
+    if (!entry || entry->pw_uid == 0)
+        return reason_set(reason, OUTCOME_USAGE, "--user=%.80s is not a user, or is root", user);
+    return setgroups(0, NULL) < 0 || setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) < 0 ||
+                   setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) < 0
+               ? reason_set(reason, -errno, "cannot become user %.80s", user)
+               : 0;
+}
+
+static int read_carrier(const char *path, const char *user, Reason *reason, CarrierSettings *ret)
 {
     _cleanup_(bytes_done) Bytes text = {0};
     _cleanup_(json_object_putp) struct json_object *object = NULL;
@@ -145,6 +183,8 @@ static int read_carrier(const char *path, Reason *reason, CarrierSettings *ret)
         r = carrier_settings_parse(object, &why, ret);
     if (r > 0)
         return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG, "%s: %.200s", path, why.text);
+    if (r == 0)
+        r = become(user, reason);
     return r == 0 ? check_files(ret, reason) : r;
 }
 
@@ -152,7 +192,7 @@ static int run_put(const CourierOptions *options, const char *directory, Reason 
 {
     _cleanup_(carrier_settings_done) CarrierSettings settings = {0};
     PutResult result;
-    int r = read_carrier(options->carrier, reason, &settings);
+    int r = read_carrier(options->carrier, NULL, reason, &settings);
 
     if (r == 0)
         r = put(&settings, options->stall, directory, reason, &result);
@@ -164,11 +204,19 @@ static int run_put(const CourierOptions *options, const char *directory, Reason 
 static int run_reports(const CourierOptions *options, Reason *reason)
 {
     _cleanup_(carrier_settings_done) CarrierSettings settings = {0}, elsewhere = {0};
-    int r = read_carrier(options->carrier, reason, &settings);
+    int r = read_carrier(options->carrier, NULL, reason, &settings);
 
     if (r == 0 && settings.reports)
         r = carrier_settings_for_reports(&settings, reason, &elsewhere);
     return r == 0 ? get(settings.reports ? &elsewhere : &settings, options->stall, reason) : r;
+}
+
+static int run_enrol(const CourierOptions *options, Reason *reason)
+{
+    _cleanup_(carrier_settings_done) CarrierSettings settings = {0};
+    int r = read_carrier(options->carrier, options->user, reason, &settings);
+
+    return r == 0 ? enrol(&settings, options->stall, reason) : r;
 }
 
 static int run_courier(const CourierOptions *options, const char *fleet, Reason *reason)
@@ -206,10 +254,14 @@ static int run(int argc, char *argv[], Reason *reason)
 
     if (r != 0 || options.done)
         return r;
+    if (options.user && (count != 1 || strcmp(arguments[0], "enrol") != 0))
+        return reason_set(reason, OUTCOME_USAGE, "--user= is for enrol");
     if (count == 2 && strcmp(arguments[0], "put") == 0)
         return run_put(&options, arguments[1], reason);
     if (count == 1 && strcmp(arguments[0], "reports") == 0)
         return run_reports(&options, reason);
+    if (count == 1 && strcmp(arguments[0], "enrol") == 0)
+        return run_enrol(&options, reason);
     if (count == 2 && strcmp(arguments[0], "run") == 0)
         return run_courier(&options, arguments[1], reason);
     return reason_set(reason, OUTCOME_USAGE, "see %s --help", program_invocation_short_name);

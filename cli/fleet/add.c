@@ -5,7 +5,7 @@
 
 #include "base/array.h"
 #include "enrolment_files.h"
-#include "enrolment_key.h"
+#include "fleet/add_host.h"
 #include "fleet/verbs.h"
 #include "fleet/workspace.h"
 #include "policy/policy.h"
@@ -26,76 +26,6 @@ static int read_identity(const char *path, Reason *reason, Identity *ret)
         return reason_set(reason, r, "%s: %s", input_name(path), why.text);
     *reason = why;
     return r;
-}
-
-/* Whether two identities have one of their TPM's keys in common. */
-static bool same_tpm(const Identity *a, const Identity *b)
-{
-    for (size_t i = 0; i < IDENTITY_KEYS; i++)
-        if (a->keys[i].size > 0 &&
-            bytes_view_equal(bytes_view(&a->keys[i]), bytes_view(&b->keys[i])))
-            return true;
-    return false;
-}
-
-/* Two hosts with the same TPM key could open each other's files. */
-static int check_unique(const Repository *repository, const char *name, const Identity *identity,
-                        Reason *reason)
-{
-    for (size_t i = 0; i < repository->host_count; i++) {
-        _cleanup_(identity_done) Identity other = {0};
-        const char *host = repository->hosts[i].name;
-        int r = strcmp(host, name) == 0
-                    ? 0
-                    : repository_read_identity(repository, host, reason, &other);
-
-        if (r != 0)
-            return r;
-        if (same_tpm(identity, &other))
-            return reason_set(reason, OUTCOME_USAGE,
-                              "host %s has the same TPM. If it was renamed, remove the old name "
-                              "first: nspawn-creds fleet revoke host %s",
-                              host, host);
-    }
-    return 0;
-}
-
-/* Asks before another TPM takes the place of a known one. */
-static int confirm_host(const Repository *repository, const Options *options, const char *name,
-                        const Identity *identity, Reason *reason)
-{
-    _cleanup_(identity_done) Identity old = {0};
-    int r;
-
-    if (!repository_host(repository, name))
-        return 0;
-    r = repository_read_identity(repository, name, reason, &old);
-    if (r < 0)
-        return r;
-    if (old.proof.by != IDENTITY_UNPROVED && identity->proof.by == IDENTITY_UNPROVED)
-        output_note("%s was proved to have a genuine TPM; the identity in its place is not.", name);
-    return r == 0 && same_tpm(&old, identity)
-               ? confirm(options, reason, "%s is there already, with the same TPM. Replace it?",
-                         name)
-               : confirm(options, reason,
-                         "%s is there already, with ANOTHER TPM. Replace it, if you know that the "
-                         "host has a new one?",
-                         name);
-}
-
-static int write_host(const Repository *repository, const char *name, const Identity *identity,
-                      Reason *reason)
-{
-    _cleanup_(json_object_putp) struct json_object *object = identity_to_json(identity);
-    const char *text = object ? json_object_to_json_string_ext(
-                                    object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-                                                JSON_C_TO_STRING_NOSLASHESCAPE)
-                              : NULL;
-    _cleanup_(freep) char *file = NULL, *line = NULL;
-
-    if (!text || asprintf(&line, "%s\n", text) < 0 || asprintf(&file, "%s.json", name) < 0)
-        return -ENOMEM;
-    return repository_write(repository, REPOSITORY_HOSTS, file, text_view(line), true, reason);
 }
 
 static void report_host(const Options *options, const char *name, bool replaced, bool proved)
@@ -132,45 +62,12 @@ static void report_host(const Options *options, const char *name, bool replaced,
     output_json(object, options->json);
 }
 
-/* With a list of endorsement keys, a proof is about the machine that the list names. Its name may
- * be longer than NAME, with a domain. */
-static int check_name(const char *name, const Identity *identity, Reason *reason)
-{
-    size_t length = strlen(name);
-
-    if (identity->proof.by != IDENTITY_BY_INVENTORY ||
-        (strncmp(identity->host_name, name, length) == 0 &&
-         (!identity->host_name[length] || identity->host_name[length] == '.')))
-        return 0;
-    return reason_set(reason, OUTCOME_NOT_PROVED, "the proof is for a host that is called %s",
-                      identity->host_name[0] ? identity->host_name : "nothing");
-}
-
-/* Whether this administrator has enrolled the host as NAME; if the fleet or --proved requires it,
- * it is an error that not. */
-static int check_proof(const Context *context, const Options *options, const Repository *repository,
-                       const char *name, const Identity *identity, Reason *reason, bool *ret)
-{
-    Reason why = {0};
-    int r = enrolment_check(context, identity, &why);
-
-    if (r == 0)
-        r = check_name(name, identity, &why);
-    *ret = r == 0;
-    if (r < 0 || (r > 0 && (options->proved || repository->file.require_proof)))
-        return reason_set(reason, r, "%s", why.text);
-    if (r != 0 && identity->proof.by != IDENTITY_UNPROVED)
-        output_note("The proof does not count: %s.", why.text);
-    return 0;
-}
-
 static int add_host(const Context *context, const Options *options, const char *name,
                     const char *path, Reason *reason)
 {
-    _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
     _cleanup_(identity_done) Identity identity = {0};
-    bool replaces, proved = false;
-    int r = 0;
+    bool replaced, proved;
+    int r;
 
     if (options->given & (OPTION_AS | OPTION_TO | OPTION_GENERATE | OPTION_NEWLINE))
         return reason_set(reason, OUTCOME_USAGE,
@@ -182,19 +79,9 @@ static int add_host(const Context *context, const Options *options, const char *
                           name, LIMIT_FLEET_HOST_BYTES);
     r = read_identity(path, reason, &identity);
     if (r == 0)
-        r = repository_open(options->repository, true, reason, &repository);
+        r = host_add(context, options, name, &identity, reason, &replaced, &proved);
     if (r == 0)
-        r = check_unique(&repository, name, &identity, reason);
-    if (r == 0)
-        r = check_proof(context, options, &repository, name, &identity, reason, &proved);
-    if (r == 0)
-        r = confirm_host(&repository, options, name, &identity, reason);
-    if (r != 0)
-        return r;
-    replaces = repository_host(&repository, name);
-    r = write_host(&repository, name, &identity, reason);
-    if (r == 0)
-        report_host(options, name, replaces, proved);
+        report_host(options, name, replaced, proved);
     return r;
 }
 

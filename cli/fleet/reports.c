@@ -4,7 +4,7 @@
 
 #include "base/base64.h"
 #include "base/json.h"
-#include "fleet/carrier.h"
+#include "carrier_run.h"
 #include "fleet/parallel.h"
 #include "fleet/report.h"
 

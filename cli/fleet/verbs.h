@@ -9,4 +9,4 @@
 
 extern const Verb fleet_init, fleet_add, fleet_edit, fleet_generate, fleet_rekey, fleet_revoke,
     fleet_seal, fleet_sign, fleet_check, fleet_diff, fleet_push, fleet_status, fleet_show,
-    fleet_verify, fleet_reset;
+    fleet_verify, fleet_reset, fleet_enrol;

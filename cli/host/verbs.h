@@ -7,4 +7,4 @@
 
 #include "verb/verb.h"
 
-extern const Verb host_export, host_challenge, host_answer, host_verify;
+extern const Verb host_export, host_challenge, host_answer, host_verify, host_enrol;

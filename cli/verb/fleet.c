@@ -5,10 +5,11 @@
 
 #include "fleet/verbs.h"
 
-static const Verb *const commands[] = {&fleet_init,  &fleet_add,    &fleet_edit,  &fleet_generate,
-                                       &fleet_rekey, &fleet_revoke, &fleet_seal,  &fleet_sign,
-                                       &fleet_check, &fleet_diff,   &fleet_push,  &fleet_status,
-                                       &fleet_show,  &fleet_verify, &fleet_reset, NULL};
+static const Verb *const commands[] = {
+    &fleet_init,  &fleet_add,    &fleet_enrol,  &fleet_edit, &fleet_generate,
+    &fleet_rekey, &fleet_revoke, &fleet_seal,   &fleet_sign, &fleet_check,
+    &fleet_diff,  &fleet_push,   &fleet_status, &fleet_show, &fleet_verify,
+    &fleet_reset, NULL};
 
 const Verb verb_fleet = {
     .name = "fleet",
@@ -21,6 +22,6 @@ const Verb verb_fleet = {
                OPTION_GENERATE | OPTION_NEWLINE | OPTION_NO_ASK | OPTION_IDENTITY | OPTION_CONFIRM |
                OPTION_SIGNERS | OPTION_THRESHOLD | OPTION_KEY | OPTION_RENEW | OPTION_NOT_AFTER |
                OPTION_FLEET | OPTION_EXTRACT | OPTION_WAVE | OPTION_WAIT | OPTION_TOLERATE |
-               OPTION_PROVED,
+               OPTION_PROVED | OPTION_ENDORSEMENT | OPTION_TPM_PCRS,
     .commands = commands,
 };

@@ -216,6 +216,8 @@
 /* A challenge to a host that is enrolled, or its answer, bytes. A challenge has about 700 for each
  * key with an endorsement key of RSA-2048. */
 #define LIMIT_ENROLMENT_BYTES     ((size_t)16 * 1024)
+/* Hosts that one call of fleet enrol looks after. */
+#define LIMIT_ENROLMENT_HOSTS     ((size_t)1000)
 
 /* Jobs that changed credentials of a fleet bring a unit in a window, and the window, µs. A broker
  * that always reports changes restarts a service once a minute on average; no rollout does. */

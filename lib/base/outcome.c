@@ -26,7 +26,7 @@ enum {
     EXIT_UNSEALED = 10,    /* a fleet has to be sealed, */
     EXIT_UNSIGNED = 11,    /* or signed, */
     EXIT_EXPIRING = 12,    /* or signed again soon */
-    EXIT_SILENT = 13,      /* hosts of a fleet have not reported in time */
+    EXIT_SILENT = 13,      /* hosts of a fleet have not reported, or answered, yet */
 };
 
 typedef struct OutcomeInfo {

@@ -409,14 +409,11 @@ static int check_answers(const SecretTemporary *key, const Identity *identity,
     return 0;
 }
 
-int enrolment_verify(uint64_t now, const Secret *key, const Identity *identity,
-                     const EnrolmentChallenge *challenge, const EnrolmentAnswer *answer,
-                     Reason *reason, IdentityProof *ret)
+int enrolment_challenge_check(uint64_t now, const Secret *key, const Identity *identity,
+                              const EnrolmentChallenge *challenge, Reason *reason)
 {
     _cleanup_(secret_temporary_done) SecretTemporary of_challenge;
     uint8_t digest[IDENTITY_DIGEST_BYTES], mac[IDENTITY_DIGEST_BYTES];
-    IdentityProof proof = {
-        .by = challenge->by, .time = now / SECOND * SECOND, .pcrs = challenge->pcrs};
     int r = identity_digest(identity, digest);
 
     if (r != 0)
@@ -430,11 +427,27 @@ int enrolment_verify(uint64_t now, const Secret *key, const Identity *identity,
     if (memcmp(digest, challenge->identity, sizeof(digest)) != 0)
         return reason_set(reason, OUTCOME_IDENTITY_CHANGED,
                           "the identity is not the one that the challenge was made for");
-    if (memcmp(answer->nonce, challenge->nonce, sizeof(answer->nonce)) != 0)
-        return reason_set(reason, OUTCOME_OTHER_CHALLENGE, "the answer is to another challenge");
-    r = check_time(now, challenge, reason);
+    return check_time(now, challenge, reason);
+}
+
+int enrolment_verify(uint64_t now, const Secret *key, const Identity *identity,
+                     const EnrolmentChallenge *challenge, const EnrolmentAnswer *answer,
+                     Reason *reason, IdentityProof *ret)
+{
+    _cleanup_(secret_temporary_done) SecretTemporary of_challenge;
+    uint8_t digest[IDENTITY_DIGEST_BYTES];
+    IdentityProof proof = {
+        .by = challenge->by, .time = now / SECOND * SECOND, .pcrs = challenge->pcrs};
+    int r = identity_digest(identity, digest);
+
     if (r == 0)
-        r = check_answers(&of_challenge, identity, challenge, answer, reason);
+        r = enrolment_challenge_check(now, key, identity, challenge, reason);
+    if (r == 0 && memcmp(answer->nonce, challenge->nonce, sizeof(answer->nonce)) != 0)
+        r = reason_set(reason, OUTCOME_OTHER_CHALLENGE, "the answer is to another challenge");
+    if (r != 0)
+        return r;
+    challenge_key(key, challenge, &of_challenge);
+    r = check_answers(&of_challenge, identity, challenge, answer, reason);
     if (r != 0)
         return r;
     memcpy(proof.endorsement, challenge->endorsement, sizeof(proof.endorsement));

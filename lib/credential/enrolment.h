@@ -95,6 +95,12 @@ struct json_object *enrolment_answer_to_json(const EnrolmentAnswer *answer);
 
 /* --- proofs --- */
 
+/* Whether the administrator with KEY has made CHALLENGE for IDENTITY, and there is still time at
+ * NOW. OUTCOME_OTHER_CHALLENGE, OUTCOME_IDENTITY_CHANGED, OUTCOME_CHALLENGE_EXPIRED, and
+ * OUTCOME_CLOCK if it was made after NOW; -ENOMEM. */
+int enrolment_challenge_check(uint64_t now, const Secret *key, const Identity *identity,
+                              const EnrolmentChallenge *challenge, Reason *reason);
+
 /* Checks ANSWER to CHALLENGE about IDENTITY at the time NOW, and writes the proof. OUTCOME_OTHER_…,
  * OUTCOME_IDENTITY_CHANGED, OUTCOME_CHALLENGE_EXPIRED, OUTCOME_CLOCK if it was made after NOW, and
  * OUTCOME_NOT_PROVED; -ENOMEM. */

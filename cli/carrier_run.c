@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "fleet/carrier.h"
+#include "carrier_run.h"
 
 #include "base/json.h"
 #include "terminal/program.h"

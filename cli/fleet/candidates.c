@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "fleet/candidates.h"
+
+#include "base/json.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How long there is time for an answer without --not-after=, µs. */
+#define DEFAULT_USEC (UINT64_C(7) * 24 * 3600 * 1000 * 1000)
+
+void candidates_done(Candidates *candidates)
+{
+    for (size_t i = 0; candidates->all && i < candidates->count; i++) {
+        identity_done(&candidates->all[i].identity);
+        enrolment_challenge_done(&candidates->all[i].challenge);
+    }
+    free(candidates->all);
+    candidates->all = NULL;
+}
+
+size_t candidates_count(const Candidates *candidates, CandidateState state)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < candidates->count; i++)
+        count += candidates->all[i].state == state;
+    return count;
+}
+
+const char *candidate_state_name(CandidateState state)
+{
+    static const char *const names[] = {"silent", "challenged", "proved", "failed", "added"};
+
+    return names[state];
+}
+
+/* --- one host --- */
+
+/* Reads what the host says of itself, and looks for a genuine TPM's key in it. */
+static int read_request(const Candidates *candidates, BytesView file, Candidate *candidate,
+                        EnrolmentRequest *request)
+{
+    _cleanup_(identity_done) Identity identity = {0};
+    int r = identity_parse(file, &candidate->reason, &identity);
+
+    if (r != 0)
+        return r;
+    identity.proof = (IdentityProof){0}; /* only the one below counts */
+    r = genuine_find(candidates->genuine, candidates->context, &identity, &candidate->reason,
+                     request);
+    if (r != 0)
+        return r;
+    identity_done(&candidate->identity);
+    candidate->identity = TAKE(identity);
+    request->identity = &candidate->identity;
+    return 0;
+}
+
+/* Whether CHALLENGE is ours, and asks for what REQUEST does. */
+static bool is_current(const Candidates *candidates, const EnrolmentChallenge *challenge,
+                       const EnrolmentRequest *request)
+{
+    return enrolment_challenge_check(candidates->context->now(candidates->context), candidates->key,
+                                     request->identity, challenge, NULL) == 0 &&
+           enrolment_endorsement_find(request->identity, challenge->endorsement) ==
+               request->endorsement &&
+           challenge->by == request->by && challenge->pcrs == request->pcrs;
+}
+
+/* The challenge that the host is to answer, if it is on the carrier. OUTCOME_ENROLLING if it has to
+ * be put there. */
+static int find_challenge(const Candidates *candidates, BytesView file,
+                          const EnrolmentRequest *request, EnrolmentChallenge *ret)
+{
+    _cleanup_(enrolment_challenge_done) EnrolmentChallenge challenge = {0};
+    int r =
+        file.size > 0 ? enrolment_challenge_parse(file, NULL, &challenge) : OUTCOME_BAD_CHALLENGE;
+
+    if (r < 0)
+        return r;
+    if (r != 0 || !is_current(candidates, &challenge, request))
+        return OUTCOME_ENROLLING;
+    *ret = TAKE(challenge);
+    return 0;
+}
+
+/* Puts a challenge on the carrier: the one that this call has made for the identity, or a new one.
+ */
+static int put_challenge(const Candidates *candidates, const EnrolmentRequest *request,
+                         Candidate *candidate)
+{
+    struct json_object *object;
+
+    if (!is_current(candidates, &candidate->challenge, request)) {
+        _cleanup_(enrolment_challenge_done) EnrolmentChallenge challenge = {0};
+        int r = enrolment_challenge_new(candidates->context, candidates->key, request,
+                                        &candidate->reason, &challenge);
+
+        if (r != 0)
+            return r;
+        enrolment_challenge_done(&candidate->challenge);
+        candidate->challenge = TAKE(challenge);
+    }
+    object = enrolment_challenge_to_json(&candidate->challenge);
+    return enrolment_carrier_put(&candidates->carrier, candidate->host, ENROLMENT_CHALLENGE, object,
+                                 &candidate->reason);
+}
+
+/* Whether FILE proves it. OUTCOME_ENROLLING if it is no answer to CHALLENGE, such as an older one.
+ */
+static int check_answer(const Candidates *candidates, BytesView file,
+                        const EnrolmentChallenge *challenge, Candidate *candidate)
+{
+    EnrolmentAnswer answer;
+    int r = file.size > 0 ? enrolment_answer_parse(file, NULL, &answer) : OUTCOME_BAD_CHALLENGE;
+
+    if (r == 0)
+        r = enrolment_verify(candidates->context->now(candidates->context), candidates->key,
+                             &candidate->identity, challenge, &answer, &candidate->reason,
+                             &candidate->identity.proof);
+    return r == OUTCOME_BAD_CHALLENGE || r == OUTCOME_OTHER_CHALLENGE ? OUTCOME_ENROLLING : r;
+}
+
+/* Goes on with CANDIDATE, whose messages are FILES. */
+static int go_on(const Candidates *candidates, const EnrolmentFiles *files, Candidate *candidate)
+{
+    const Options *options = candidates->options;
+    _cleanup_(enrolment_challenge_done) EnrolmentChallenge challenge = {0};
+    EnrolmentRequest request = {
+        .expires = options->seal.has_not_after
+                       ? options->seal.not_after
+                       : candidates->context->now(candidates->context) + DEFAULT_USEC,
+        .pcrs = options->seal.pcrs.mask,
+    };
+    int r;
+
+    if (files->no_request)
+        return reason_set(&candidate->reason, OUTCOME_CARRIER_FAILED,
+                          "its request is too large, or cannot be read");
+    if (files->files[ENROLMENT_REQUEST].size == 0)
+        return 0;
+    r = read_request(candidates, bytes_view(&files->files[ENROLMENT_REQUEST]), candidate, &request);
+    if (r != 0)
+        return r;
+    candidate->state = CANDIDATE_CHALLENGED;
+    r = find_challenge(candidates, bytes_view(&files->files[ENROLMENT_CHALLENGE]), &request,
+                       &challenge);
+    if (r == OUTCOME_ENROLLING)
+        return put_challenge(candidates, &request, candidate);
+    if (r == 0)
+        r = check_answer(candidates, bytes_view(&files->files[ENROLMENT_ANSWER]), &challenge,
+                         candidate);
+    if (r == 0)
+        candidate->state = CANDIDATE_PROVED;
+    return r == OUTCOME_ENROLLING ? 0 : r;
+}
+
+/* --- all of them --- */
+
+static bool is_over(const Candidate *candidate)
+{
+    return candidate->state != CANDIDATE_SILENT && candidate->state != CANDIDATE_CHALLENGED;
+}
+
+int candidates_look(Candidates *candidates, Reason *reason)
+{
+    _cleanup_(freep) const char **hosts = calloc(candidates->count + 1, sizeof(hosts[0]));
+    _cleanup_(freep) EnrolmentFiles *files = calloc(candidates->count + 1, sizeof(files[0]));
+    size_t count = 0, next = 0;
+    int r = hosts && files ? 0 : -ENOMEM;
+
+    for (size_t i = 0; r == 0 && i < candidates->count; i++)
+        if (!is_over(&candidates->all[i]))
+            hosts[count++] = candidates->all[i].host;
+    if (r == 0)
+        r = enrolment_carrier_get(&candidates->carrier, hosts, count, reason, files);
+    for (size_t i = 0; r == 0 && i < candidates->count; i++) {
+        Candidate *candidate = &candidates->all[i];
+
+        if (is_over(candidate))
+            continue;
+        candidate->rc = go_on(candidates, &files[next++], candidate);
+        if (candidate->rc < 0) { /* of this machine */
+            r = candidate->rc;
+            *reason = candidate->reason;
+        } else if (candidate->rc > 0)
+            candidate->state = CANDIDATE_FAILED;
+    }
+    for (size_t i = 0; files && i < count; i++)
+        enrolment_files_done(&files[i]);
+    return r;
+}

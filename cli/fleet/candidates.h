@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Hosts that may be enrolled over the carrier, as far as they are.
+ *
+ * All state is on the carrier, which nobody trusts: it may have anybody's requests, old answers, or
+ * challenges of other administrators. A challenge counts if this administrator's key made it for
+ * the identity that is there now, and an answer if it proves that. Anything else leads to another
+ * challenge, of which a call puts one for each identity.
+ */
+
+#include "enrolment_carrier.h"
+#include "genuine.h"
+
+typedef enum CandidateState {
+    CANDIDATE_SILENT,     /* it has not asked */
+    CANDIDATE_CHALLENGED, /* it has not answered */
+    CANDIDATE_PROVED,
+    CANDIDATE_FAILED, /* .rc and .reason say why */
+    CANDIDATE_ADDED,
+} CandidateState;
+
+typedef struct Candidate {
+    const char *host;
+    CandidateState state;
+    int rc;
+    Reason reason;
+    Identity identity;            /* of one that has asked; with the proof once it is proved */
+    EnrolmentChallenge challenge; /* that this call has put */
+} Candidate;
+
+typedef struct Candidates {
+    const Context *context;
+    const Options *options;
+    const Secret *key;
+    const Genuine *genuine;
+    EnrolmentCarrier carrier;
+    const char **hosts; /* names, for the caller to keep */
+    Candidate *all;     /* one for each of the hosts */
+    size_t count;
+} Candidates;
+
+void candidates_done(Candidates *candidates); /* for _cleanup_ */
+
+/* Gets the messages of all that are neither proved nor failed, puts challenges to those that need
+ * one, and sets their states. A negative errno, or what the carrier's failure is. */
+int candidates_look(Candidates *candidates, Reason *reason);
+
+size_t candidates_count(const Candidates *candidates, CandidateState state);
+
+/* "silent" and so on. */
+const char *candidate_state_name(CandidateState state);

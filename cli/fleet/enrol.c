@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds fleet enrol: enrols hosts over the carrier. See fleet/candidates.h.
+ */
+
+#include "base/array.h"
+#include "base/base64.h"
+#include "enrolment_key.h"
+#include "fleet/add_host.h"
+#include "fleet/admin.h"
+#include "fleet/candidates.h"
+#include "fleet/fleet_config.h"
+#include "fleet/repository.h"
+#include "fleet/verbs.h"
+#include "terminal/fields.h"
+#include "terminal/input.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct Enrolment {
+    Repository repository;
+    FleetAdmin admin;
+    Genuine genuine;
+    Secret *key;
+    char **hosts; /* that are looked after */
+    size_t host_count;
+    bool named; /* as arguments, and not because they are in the list */
+    Candidates candidates;
+} Enrolment;
+
+static void enrolment_done(Enrolment *enrolment)
+{
+    candidates_done(&enrolment->candidates);
+    strings_free(enrolment->hosts);
+    secret_free(enrolment->key);
+    genuine_done(&enrolment->genuine);
+    fleet_admin_done(&enrolment->admin);
+    repository_close(&enrolment->repository);
+}
+
+/* --- which hosts --- */
+
+/* Writes the name in the fleet of the machine that calls itself NAME: that without the domain. */
+static bool host_of(const char *name, char ret[LIMIT_FLEET_HOST_BYTES + 1])
+{
+    size_t length = strcspn(name, ".");
+
+    if (length == 0 || length > LIMIT_FLEET_HOST_BYTES)
+        return false;
+    snprintf(ret, LIMIT_FLEET_HOST_BYTES + 1, "%.*s", (int)length, name);
+    return fleet_host_name_valid(ret);
+}
+
+static bool is_listed(const Genuine *genuine, const char *host)
+{
+    char listed[LIMIT_FLEET_HOST_BYTES + 1];
+
+    for (size_t i = 0; i < genuine->count; i++)
+        if (host_of(genuine->entries[i].name, listed) && strcmp(listed, host) == 0)
+            return true;
+    return false;
+}
+
+static int add_name(Enrolment *enrolment, const char *host, Reason *reason)
+{
+    if (enrolment->host_count == LIMIT_ENROLMENT_HOSTS)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "there are more than %zu hosts to enrol: name some of them",
+                          LIMIT_ENROLMENT_HOSTS);
+    return strings_have(enrolment->hosts, host) ||
+                   strings_add(&enrolment->hosts, &enrolment->host_count, host)
+               ? 0
+               : -ENOMEM;
+}
+
+static int take_arguments(Enrolment *enrolment, const Options *options, char **arguments,
+                          Reason *reason)
+{
+    int r = 0;
+
+    for (char **host = arguments; r == 0 && *host; host++) {
+        if (!fleet_host_name_valid(*host))
+            r = reason_set(reason, OUTCOME_USAGE, "\"%.80s\" is not the name of a host", *host);
+        else if (options->ek_list && !is_listed(&enrolment->genuine, *host))
+            r = reason_set(reason, OUTCOME_USAGE, "%.160s does not name %s", options->ek_list,
+                           *host);
+        else
+            r = add_name(enrolment, *host, reason);
+    }
+    if (r == 0 && (options->ek || options->ek_certificate) && enrolment->host_count > 1)
+        r = reason_set(reason, OUTCOME_USAGE, "--ek= and --ek-certificate= are for one host");
+    return r;
+}
+
+/* Takes all of the list that are not in the fleet yet. */
+static int take_list(Enrolment *enrolment, Reason *reason)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < enrolment->genuine.count; i++) {
+        char host[LIMIT_FLEET_HOST_BYTES + 1];
+
+        if (host_of(enrolment->genuine.entries[i].name, host) &&
+            !repository_host(&enrolment->repository, host))
+            r = add_name(enrolment, host, reason);
+    }
+    return r;
+}
+
+static int choose(Enrolment *enrolment, const Options *options, char **arguments, Reason *reason)
+{
+    enrolment->named = *arguments;
+    if (enrolment->named)
+        return take_arguments(enrolment, options, arguments, reason);
+    return options->ek_list ? take_list(enrolment, reason)
+                            : reason_set(reason, OUTCOME_USAGE,
+                                         "name the hosts, or use a list that does: --ek-list=FILE");
+}
+
+static int prepare(Enrolment *enrolment, const Context *context, const Options *options,
+                   char **arguments, Reason *reason)
+{
+    int r = genuine_load(options, reason, &enrolment->genuine);
+
+    if (r == 0 && options->seal.pcrs.given != 0)
+        r = reason_set(reason, OUTCOME_USAGE,
+                       "the values of PCRs are those of the identity: give numbers only");
+    if (r == 0)
+        r = repository_open(options->repository, false, reason, &enrolment->repository);
+    if (r == 0)
+        r = fleet_admin_load(context, enrolment->repository.file.fleet, reason, &enrolment->admin);
+    if (r == 0)
+        r = choose(enrolment, options, arguments, reason);
+    if (r == 0)
+        r = enrolment_key_ensure(context, reason, &enrolment->key);
+    if (r != 0)
+        return r;
+    enrolment->candidates = (Candidates){
+        .context = context,
+        .options = options,
+        .key = enrolment->key,
+        .genuine = &enrolment->genuine,
+        .carrier = {enrolment->admin.carrier, enrolment->repository.file.fleet, NULL},
+        .all = calloc(enrolment->host_count + 1, sizeof(Candidate)),
+        .count = enrolment->host_count,
+    };
+    for (size_t i = 0; enrolment->candidates.all && i < enrolment->host_count; i++)
+        enrolment->candidates.all[i].host = enrolment->hosts[i];
+    return enrolment->candidates.all ? 0 : -ENOMEM;
+}
+
+/* --- waiting --- */
+
+static size_t count_open(const Enrolment *enrolment)
+{
+    return candidates_count(&enrolment->candidates, CANDIDATE_CHALLENGED) +
+           candidates_count(&enrolment->candidates, CANDIDATE_SILENT);
+}
+
+static int look(Enrolment *enrolment, const Options *options, Reason *reason)
+{
+    uint64_t begin = monotonic_usec(), usec = options->wait ? options->wait_usec : 0;
+    int r = candidates_look(&enrolment->candidates, reason);
+
+    while (r == 0 && count_open(enrolment) > 0 && monotonic_usec() - begin < usec) {
+        progress_rate("hosts are proved",
+                      candidates_count(&enrolment->candidates, CANDIDATE_PROVED),
+                      enrolment->host_count, begin);
+        (void)nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+        r = candidates_look(&enrolment->candidates, reason);
+    }
+    progress_end();
+    return r;
+}
+
+/* --- adding --- */
+
+static void print_proved(const Enrolment *enrolment, const Candidate *candidate)
+{
+    const Options *options = candidate->identity.proof.by == IDENTITY_BY_CERTIFICATE
+                                 ? enrolment->candidates.options
+                                 : NULL;
+    char key[2 * IDENTITY_DIGEST_BYTES + 1], pcrs[TPM_PCR_TEXT_BYTES] = "";
+
+    sodium_bin2hex(key, sizeof(key), candidate->identity.proof.endorsement, IDENTITY_DIGEST_BYTES);
+    if (candidate->identity.proof.pcrs != 0)
+        tpm_pcr_mask_format(candidate->identity.proof.pcrs, pcrs);
+    output_line(stderr,
+                "  %s, which calls itself %s: the genuine TPM with the key %.16s, by %s%s%s%s",
+                candidate->host,
+                candidate->identity.host_name[0] ? candidate->identity.host_name : "nothing", key,
+                options ? "a certificate in " : "",
+                options                                  ? options->ek_ca
+                : enrolment->candidates.options->ek_list ? enrolment->candidates.options->ek_list
+                                                         : "--ek=",
+                pcrs[0] ? ", and PCRs " : "", pcrs);
+}
+
+/* Shows each host and how it was proved, and asks. */
+static int ask(const Enrolment *enrolment, size_t count, Reason *reason)
+{
+    const Candidates *candidates = &enrolment->candidates;
+
+    output_line(stderr, "Proved to have their keys in a genuine TPM:");
+    for (size_t i = 0; i < candidates->count; i++)
+        if (candidates->all[i].state == CANDIDATE_PROVED)
+            print_proved(enrolment, &candidates->all[i]);
+    return confirm(candidates->options, reason, "Add %s to the fleet %s?",
+                   count == 1 ? "this host" : "these hosts", enrolment->repository.file.fleet);
+}
+
+static int add_proved(Enrolment *enrolment, Reason *reason)
+{
+    Candidates *candidates = &enrolment->candidates;
+    size_t count = candidates_count(candidates, CANDIDATE_PROVED), left = 0;
+    Options options = *candidates->options; /* borrowed */
+    int r = count > 0 ? ask(enrolment, count, reason) : 0;
+
+    options.proved = true;
+    for (size_t i = 0; r == 0 && i < candidates->count; i++) {
+        Candidate *candidate = &candidates->all[i];
+        bool replaced, proved;
+
+        if (candidate->state != CANDIDATE_PROVED)
+            continue;
+        candidate->rc = host_add(candidates->context, &options, candidate->host,
+                                 &candidate->identity, &candidate->reason, &replaced, &proved);
+        candidate->state = candidate->rc == 0 ? CANDIDATE_ADDED : CANDIDATE_FAILED;
+        if (candidate->rc == 0)
+            left += enrolment_carrier_clear(&candidates->carrier, candidate->host, NULL) != 0;
+    }
+    if (left > 0)
+        output_note("What %zu of them sent is still on the carrier. It is of no use any more.",
+                    left);
+    return r;
+}
+
+/* --- the result --- */
+
+static const Field fields[] = {
+    {"HOST", "/host", NULL},
+    {"STATE", "/state", NULL},
+    {"OUTCOME", "/outcome", NULL},
+    {0},
+};
+
+static void print(const Enrolment *enrolment)
+{
+    const Candidates *candidates = &enrolment->candidates;
+    const Options *options = candidates->options;
+    struct json_object *rows = json_object_new_array();
+
+    for (size_t i = 0; i < candidates->count; i++) {
+        const Candidate *candidate = &candidates->all[i];
+        struct json_object *row;
+
+        /* machines of the list that have not asked */
+        if (candidate->state == CANDIDATE_SILENT && !enrolment->named && options->json == JSON_OFF)
+            continue;
+        row = json_object_new_object();
+        json_add_text(row, "host", candidate->host);
+        json_add_text(row, "state", candidate_state_name(candidate->state));
+        if (candidate->state == CANDIDATE_FAILED) {
+            json_add_text(row, "outcome", outcome_name(candidate->rc));
+            json_add_text(row, "reason", candidate->reason.text);
+        }
+        json_append(rows, row);
+    }
+    if (options->json != JSON_OFF) {
+        output_json(rows, options->json);
+        return;
+    }
+    if (json_length(rows) > 0)
+        fields_print_table(&(FieldTable){.fields = fields, .legend = true, .fit = true}, rows);
+    json_object_put(rows);
+}
+
+/* The first failure says what went wrong, and else who has not answered. */
+static int finish(const Enrolment *enrolment)
+{
+    const Candidates *candidates = &enrolment->candidates;
+    size_t failed = candidates_count(candidates, CANDIDATE_FAILED),
+           challenged = candidates_count(candidates, CANDIDATE_CHALLENGED),
+           silent = candidates_count(candidates, CANDIDATE_SILENT);
+    Reason reason = {0};
+
+    for (size_t i = 0; i < candidates->count; i++)
+        if (candidates->all[i].state == CANDIDATE_FAILED)
+            return output_error_more(candidates->all[i].rc, candidates->all[i].host, failed - 1,
+                                     &candidates->all[i].reason);
+    if (challenged == 0 && (silent == 0 || !enrolment->named))
+        return 0;
+    reason_set(&reason, 0,
+               "%zu %s been challenged and not answered yet, and %zu %s not asked. On each, as "
+               "root: nspawn-creds host enrol %s",
+               challenged, challenged == 1 ? "host has" : "hosts have", silent,
+               silent == 1 ? "has" : "have", enrolment->repository.file.fleet);
+    return output_error(OUTCOME_ENROLLING, NULL, &reason);
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    _cleanup_(enrolment_done) Enrolment enrolment = {.repository = REPOSITORY_CLOSED};
+    Reason reason = {0};
+    int r = prepare(&enrolment, context, options, arguments, &reason);
+
+    if (r == 0)
+        r = look(&enrolment, options, &reason);
+    if (r == 0)
+        r = add_proved(&enrolment, &reason);
+    if (r != 0)
+        return output_error(r, NULL, &reason);
+    print(&enrolment);
+    return finish(&enrolment);
+}
+
+const Verb fleet_enrol = {
+    .name = "fleet enrol",
+    .arguments = "[HOST...]",
+    .summary = "Enrol hosts over the fleet's carrier",
+    .details =
+        "Challenges the hosts that have asked with \"host enrol\", and adds those that have proved "
+        "that their\nkeys are in a genuine TPM, as \"fleet add host --proved\" does. Without HOST, "
+        "all "
+        "that the list of\n--ek-list= names and that are not in the fleet yet. Call it again, or "
+        "use "
+        "--wait, until all have\nanswered. Asks before it adds any, unless --no-ask is given.",
+    .options = OPTION_REPOSITORY | OPTION_ENDORSEMENT | OPTION_NOT_AFTER | OPTION_TPM_PCRS |
+               OPTION_WAIT | OPTION_NO_ASK | OPTION_JSON,
+    .run = run,
+};

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds host enrol: has this host enrolled over the carrier of a fleet.
+ *
+ * Root asks with the host's identity, and answers the challenge. The courier carries both, as its
+ * own user. What the carrier brings is a challenge at most, and no answer to one is secret.
+ */
+
+#include "base/fsutil.h"
+#include "enrolment_carrier.h"
+#include "fleet/fleet_config.h"
+#include "host/own_answer.h"
+#include "host/own_identity.h"
+#include "host/verbs.h"
+#include "terminal/output.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <time.h>
+#include <unistd.h>
+
+#define COURIER_USER "nspawn-creds-courier"
+
+typedef struct Enrolling {
+    const Context *context;
+    const Options *options;
+    FleetConfig config;
+    EnrolmentCarrier carrier;
+} Enrolling;
+
+static int prepare(Enrolling *enrolling, const char *fleet, Reason *reason)
+{
+    FleetConfig *config = &enrolling->config;
+    int r;
+
+    if (geteuid() != 0)
+        return reason_set(
+            reason, OUTCOME_USAGE,
+            "only root may keep this host's identity. As root: nspawn-creds host enrol "
+            "%.40s",
+            fleet);
+    if (access(enrolling->options->host->store, F_OK) < 0)
+        return reason_set(reason, OUTCOME_USAGE, "the broker is not installed here: there is no %s",
+                          enrolling->options->host->store);
+    r = fleet_config_load(enrolling->context, fleet, reason, config);
+    if (r == OUTCOME_NOT_FOUND) /* it is no credential */
+        return OUTCOME_BAD_FLEET_CONFIG;
+    if (r == 0 && !config->carrier.root)
+        r = reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
+                       FLEET_CONFIG_FOLDER "/%s.json has no \"carrier\"", fleet);
+    enrolling->carrier = (EnrolmentCarrier){config->carrier.root, config->name, COURIER_USER};
+    return r;
+}
+
+/* Puts the identity as it is now, with endorsement keys, on the carrier. */
+static int request(const Enrolling *enrolling, Reason *reason)
+{
+    const Options *options = enrolling->options;
+    _cleanup_(identity_done) Identity identity = {0};
+    struct json_object *object;
+    int r = own_identity_make(enrolling->context, options, true, reason, &identity);
+
+    if (r != 0)
+        return r;
+    object = identity_to_json(&identity);
+    r = object ? own_identity_keep(enrolling->context, &identity,
+                                   json_object_to_json_string(object), options->host->store, reason)
+               : -ENOMEM;
+    if (r != 0) {
+        json_object_put(object);
+        return r;
+    }
+    return enrolment_carrier_put(&enrolling->carrier, enrolling->config.host, ENROLMENT_REQUEST,
+                                 object, reason);
+}
+
+/* Answers the challenge in FILE. OUTCOME_ENROLLING if there is none for this host as it is now: it
+ * may be of an enrolment that was given up. */
+static int answer(const Enrolling *enrolling, BytesView file, Reason *reason)
+{
+    _cleanup_(enrolment_challenge_done) EnrolmentChallenge challenge = {0};
+    EnrolmentAnswer made;
+    int r =
+        file.size > 0 ? enrolment_challenge_parse(file, reason, &challenge) : OUTCOME_BAD_CHALLENGE;
+
+    if (r == 0 && challenge.expires <= enrolling->context->now(enrolling->context))
+        r = OUTCOME_CHALLENGE_EXPIRED;
+    if (r == 0)
+        r = own_answer_make(enrolling->context, enrolling->options, &challenge, reason, &made);
+    if (r == OUTCOME_BAD_CHALLENGE || r == OUTCOME_CHALLENGE_EXPIRED ||
+        r == OUTCOME_IDENTITY_CHANGED || r == OUTCOME_BAD_IDENTITY)
+        return OUTCOME_ENROLLING;
+    return r == 0 ? enrolment_carrier_put(&enrolling->carrier, enrolling->config.host,
+                                          ENROLMENT_ANSWER, enrolment_answer_to_json(&made), reason)
+                  : r;
+}
+
+/* Looks for a challenge and answers it. OUTCOME_ENROLLING if there is none. */
+static int look(const Enrolling *enrolling, Reason *reason)
+{
+    const char *host = enrolling->config.host;
+    _cleanup_(enrolment_files_done) EnrolmentFiles files = {0};
+    int r = enrolment_carrier_get(&enrolling->carrier, &host, 1, reason, &files);
+
+    return r == 0 ? answer(enrolling, bytes_view(&files.files[ENROLMENT_CHALLENGE]), reason) : r;
+}
+
+/* Looks until there is a challenge, each second. */
+static int wait_for_challenge(const Enrolling *enrolling, Reason *reason)
+{
+    uint64_t usec = enrolling->options->wait ? enrolling->options->wait_usec : 0,
+             begin = monotonic_usec();
+    int r = OUTCOME_ENROLLING;
+
+    while (r == OUTCOME_ENROLLING && monotonic_usec() - begin < usec) {
+        (void)nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+        r = look(enrolling, reason);
+    }
+    return r;
+}
+
+static int report(const Enrolling *enrolling, int r, Reason *reason)
+{
+    const FleetConfig *config = &enrolling->config;
+    bool answered = r == 0;
+
+    if (r != 0 && r != OUTCOME_ENROLLING)
+        return output_error(r, config->name, reason);
+    if (enrolling->options->json != JSON_OFF) {
+        struct json_object *object = json_object_new_object();
+
+        json_add_text(object, "fleet", config->name);
+        json_add_text(object, "host", config->host);
+        json_add_text(object, "state", answered ? "answered" : "requested");
+        output_json(object, enrolling->options->json);
+    }
+    if (!answered) {
+        reason_set(reason, 0,
+                   "%s has asked, and nobody has challenged it yet. An administrator runs "
+                   "nspawn-creds fleet enrol %s; then again here: nspawn-creds host enrol %s",
+                   config->host, config->host, config->name);
+        return output_error(r, NULL, reason);
+    }
+    if (enrolling->options->json == JSON_OFF)
+        output_line(stdout,
+                    "%s has answered. An administrator adds it: nspawn-creds fleet enrol %s",
+                    config->host, config->host);
+    return 0;
+}
+
+/* Answers the challenge if there is one, and asks for one if not. */
+static int enrol(const Enrolling *enrolling, Reason *reason)
+{
+    int r = look(enrolling, reason);
+
+    if (r != OUTCOME_ENROLLING)
+        return r;
+    r = request(enrolling, reason);
+    return r == 0 ? wait_for_challenge(enrolling, reason) : r;
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    Enrolling enrolling = {.context = context, .options = options};
+    Reason reason = {0};
+    int r = prepare(&enrolling, arguments[0], &reason);
+
+    r = r == 0 ? report(&enrolling, enrol(&enrolling, &reason), &reason)
+               : output_error(r, NULL, &reason);
+    fleet_config_done(&enrolling.config);
+    return r;
+}
+
+const Verb host_enrol = {
+    .name = "host enrol",
+    .arguments = "FLEET",
+    .summary = "Have this host enrolled over the carrier of a fleet",
+    .details =
+        "Puts this host's identity on the carrier of /etc/nspawn-creds/fleet/FLEET.json, and "
+        "answers the\nchallenge that an administrator's \"fleet enrol\" has put there. Run it "
+        "before and after, or once\nwith --wait. Nothing of it is secret. Needs root.",
+    .options = OPTION_TPM_DEVICE | OPTION_PUBLIC_KEY | OPTION_WAIT | OPTION_JSON,
+    .run = run,
+};
