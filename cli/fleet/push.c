@@ -81,16 +81,6 @@ static void push_done(Push *push)
 
 /* --- what was signed --- */
 
-static int read_text(const Push *push, const char *name, size_t limit, Reason *reason, Bytes *ret)
-{
-    int r = repository_read(&push->repository, NULL, name, limit, reason, ret);
-
-    return r == -ENOENT
-               ? reason_set(reason, OUTCOME_NOT_SIGNED,
-                            "this repository has no %s. Sign: nspawn-creds fleet sign", name)
-               : r;
-}
-
 /* Takes every signature in the repository; each host counts only those of its own signers. */
 static int read_signatures(Push *push, Reason *reason)
 {
@@ -104,8 +94,8 @@ static int read_signatures(Push *push, Reason *reason)
         if (push->bundle.signature_count == LIMIT_FLEET_SIGNATURES)
             return reason_set(reason, OUTCOME_BAD_REPOSITORY, "there are more than %zu signatures",
                               LIMIT_FLEET_SIGNATURES);
-        r = read_text(push, name, LIMIT_SSH_SIGNATURE_BYTES, reason,
-                      &push->bundle.signatures[push->bundle.signature_count]);
+        r = repository_read(&push->repository, NULL, name, LIMIT_SSH_SIGNATURE_BYTES, reason,
+                            &push->bundle.signatures[push->bundle.signature_count]);
         if (r == 0)
             push->bundle.signature_count++;
     }
@@ -115,34 +105,29 @@ static int read_signatures(Push *push, Reason *reason)
     return r;
 }
 
-static int read_statement(Push *push, Reason *reason)
-{
-    int r = read_text(push, STATEMENT_FILE, LIMIT_STATEMENT_BYTES, reason, &push->bundle.statement);
-
-    if (r == 0)
-        r = statement_parse(bytes_view(&push->bundle.statement), reason, &push->statement);
-    if (r != 0)
-        return r;
-    if (strcmp(push->statement.fleet, push->repository.file.fleet) != 0)
-        return reason_set(reason, OUTCOME_BAD_REPOSITORY, "the statement is of the fleet %s",
-                          push->statement.fleet);
-    return read_signatures(push, reason);
-}
-
-/* Whether hosts would accept it: otherwise it must not replace what is on the carrier. */
-static int check_statement(const Push *push, const Context *context, Reason *reason)
+/* Also checks that hosts would accept it: otherwise it must not replace what is on the carrier. */
+static int read_statement(Push *push, const Context *context, Reason *reason)
 {
     _cleanup_(signed_statement_done) SignedStatement statement = {0};
     _cleanup_(fleet_verified_done) FleetVerified verified = {0};
     uint64_t now = context->now(context);
     int r = signed_statement_load(&push->repository, &push->admin, now, reason, &statement);
 
+    if (r == 0 && statement.text.size == 0)
+        r = reason_set(reason, OUTCOME_NOT_SIGNED,
+                       "this repository has no %s. Sign: nspawn-creds fleet sign", STATEMENT_FILE);
+    if (r == 0)
+        r = read_signatures(push, reason);
     if (r == 0)
         r = fleet_verified_load(context, push->repository.file.fleet, reason, &verified);
     if (r == 0)
         r = signed_statement_check(&statement, push->admin.threshold, verified.sequence, now,
                                    reason);
-    return r == OUTCOME_EXPIRING ? 0 : r;
+    if (r != 0 && r != OUTCOME_EXPIRING)
+        return r;
+    push->statement = statement.statement;
+    push->bundle.statement = TAKE(statement.text);
+    return 0;
 }
 
 /* Finds the hosts that the statement covers, and their files. */
@@ -308,9 +293,7 @@ static int put(Push *push, const Context *context, const Options *options, Reaso
     if (r == 0 && options->wait)
         r = rollout_check(push->admin.carrier, reason);
     if (r == 0)
-        r = read_statement(push, reason);
-    if (r == 0)
-        r = check_statement(push, context, reason);
+        r = read_statement(push, context, reason);
     if (r == 0)
         r = read_manifests(push, reason);
     if (r == 0)

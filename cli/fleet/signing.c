@@ -104,7 +104,7 @@ int signed_statement_read(const Repository *repository, const AllowedSigners *si
             r = reason_set(reason, OUTCOME_BAD_REPOSITORY, STATEMENT_FILE ": %s", why.text);
     }
     if (r == 0 && strcmp(statement.statement.fleet, repository->file.fleet) != 0)
-        r = reason_set(reason, OUTCOME_BAD_REPOSITORY, "the statement is one of the fleet %s",
+        r = reason_set(reason, OUTCOME_BAD_REPOSITORY, "the statement is of the fleet %s",
                        statement.statement.fleet);
     for (size_t i = 0; r == 0 && i < signers->count; i++) {
         const AllowedSigner *signer = &signers->signers[i];
