@@ -22,6 +22,13 @@
         grown_ != NULL;                                                                            \
     })
 
+static inline void *array_grow(void *array, size_t count, size_t size)
+{
+    bool full = (count & (count - 1)) == 0;
+
+    return full ? reallocarray(array, count ? 2 * count : 1, size) : array;
+}
+
 /* Frees an array of strings that ends with NULL. NULL is allowed. */
 static inline void strings_free(char **strings)
 {
@@ -52,11 +59,11 @@ static inline void strings_sort(char **strings, size_t count)
         qsort(strings, count, sizeof(strings[0]), strings_compare);
 }
 
-/* Appends a copy of TEXT to STRINGS, which are COUNT, or NULL at first. False if there is no
- * memory; they still end with NULL. */
+/* Appends a copy of TEXT to STRINGS, which are COUNT and grow only with this. At first they are
+ * NULL, or an array of one NULL. False if there is no memory; they still end with NULL. */
 static inline bool strings_add(char ***strings, size_t *count, const char *text)
 {
-    char **larger = reallocarray(*strings, *count + 2, sizeof(larger[0]));
+    char **larger = array_grow(*strings, *count + 1, sizeof(larger[0]));
 
     if (!larger)
         return false;
@@ -64,11 +71,4 @@ static inline bool strings_add(char ***strings, size_t *count, const char *text)
     larger[*count] = strdup(text);
     larger[*count + 1] = NULL;
     return larger[*count] && ++*count;
-}
-
-static inline void *array_grow(void *array, size_t count, size_t size)
-{
-    bool full = (count & (count - 1)) == 0;
-
-    return full ? reallocarray(array, count ? 2 * count : 1, size) : array;
 }
