@@ -75,6 +75,10 @@ static int get(Enrol *enrol, const Message *message, Reason *reason)
     _cleanup_(bytes_done) Bytes content = {0};
     int r = carrier->ops->get(carrier, message->name, limit, NULL, reason, &content);
 
+    /* an etcd's limit is for all of its answer */
+    if (r == 0 && content.size > limit)
+        r = reason_set(reason, OUTCOME_CARRIER_FAILED, "%s has more than %zu bytes", message->name,
+                       limit);
     enrol->asked++;
     enrol->failed += r == OUTCOME_CARRIER_FAILED;
     if (r == OUTCOME_CARRIER_FAILED && ++enrol->failures < FAILURES_MAX) {
