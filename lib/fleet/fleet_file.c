@@ -192,11 +192,8 @@ static int parse_hosts_list(Parser *parser, struct json_object *value, bool grou
 
     if (length == 0)
         return fail(parser, "the hosts must be a list with at least one name, […]");
-    hosts = calloc(length + 1, sizeof(hosts[0]));
-    if (!hosts)
-        return -ENOMEM;
     parser->levels++;
-    for (; count < length; count++) {
+    while (count < length) {
         const char *text = json_text(json_object_array_get_idx(value, count));
 
         parser->path[parser->levels - 1] = count;
@@ -208,8 +205,7 @@ static int parse_hosts_list(Parser *parser, struct json_object *value, bool grou
                                        : "a host of a group must be a name of a-z, 0-9 and \"-\" "
                                          "with a letter or digit at both ends, or a "
                                          "pattern with \"*\" or \"?\"");
-        hosts[count] = strdup(text);
-        if (!hosts[count])
+        if (!strings_add(&hosts, &count, text))
             return -ENOMEM;
     }
     parser->levels--;

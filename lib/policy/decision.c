@@ -2,6 +2,8 @@
 
 #include "policy/decision.h"
 
+#include "base/array.h"
+
 #include <string.h>
 
 void decide(const DecisionFacts *facts, Decision *ret)
@@ -22,14 +24,6 @@ void decide(const DecisionFacts *facts, Decision *ret)
     strcpy(ret->name.machine, machine);
     if (ret->outcome == 0)
         ret->outcome = credential_name_new(machine, ret->address.id, &ret->reason, &ret->name);
-}
-
-static bool names_unit(const PolicyCredential *credential, const char *unit)
-{
-    for (size_t i = 0; i < credential->service_count; i++)
-        if (strcmp(credential->services[i], unit) == 0)
-            return true;
-    return credential->service_count == 0;
 }
 
 Purpose decision_purpose(const PolicyCredential *credential)
@@ -59,7 +53,8 @@ int decide_purpose(const Policy *policy, const PolicyCredential *credential,
                           name->machine, policy->files[credential->file].name, name->id,
                           policy_delivery_names[credential->delivery],
                           policy_delivery_names[purpose->delivery]);
-    if (purpose->delivery == POLICY_LIVE && !names_unit(credential, purpose->unit))
+    if (purpose->delivery == POLICY_LIVE && credential->service_count > 0 &&
+        !strings_have(credential->services, purpose->unit))
         return reason_set(reason, OUTCOME_NOT_IN_POLICY,
                           "the policy of %s (%s) does not list %s in the services of \"%s\"",
                           name->machine, policy->files[credential->file].name, purpose->unit,

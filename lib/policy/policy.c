@@ -63,9 +63,7 @@ Policy *policy_ref(Policy *policy)
 void policy_credential_done(PolicyCredential *credential)
 {
     free(credential->text);
-    for (size_t i = 0; i < credential->service_count; i++)
-        free(credential->services[i]);
-    free(credential->services);
+    strings_free(credential->services);
     *credential = (PolicyCredential){0};
 }
 

@@ -8,6 +8,7 @@
 
 #include "policy/policy.h"
 
+#include "base/array.h"
 #include "policy/template.h"
 
 #include <errno.h>
@@ -314,29 +315,22 @@ static int parse_choice(Parser *parser, const char *name, struct json_object *va
 static int parse_services(Parser *parser, const char *member, struct json_object *value, void *into)
 {
     PolicyCredential *credential = into;
-    size_t count;
 
     (void)member;
     if (!json_object_is_type(value, json_type_array))
         return fail(parser, "\"services\" must be a list, […]");
-    count = json_object_array_length(value);
-    if (count > LIMIT_POLICY_SERVICES)
+    if (json_length(value) > LIMIT_POLICY_SERVICES)
         return fail(parser, "there are more than %zu services", LIMIT_POLICY_SERVICES);
-    credential->services = calloc(count + 1, sizeof(credential->services[0]));
-    if (!credential->services)
-        return -ENOMEM;
     parser->levels++;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < json_length(value); i++) {
         const char *name = json_text(json_object_array_get_idx(value, i));
 
         parser->path[parser->levels - 1] = i;
         if (!name || !unit_name_valid(name))
             return fail(parser,
                         "the value must be the name of a unit, such as \"postgresql.service\"");
-        credential->services[i] = strdup(name);
-        if (!credential->services[i])
+        if (!strings_add(&credential->services, &credential->service_count, name))
             return -ENOMEM;
-        credential->service_count++;
     }
     parser->levels--;
     return 0;

@@ -2,4 +2,4 @@
 # Limit: LIMIT_POLICY_SERVICES
 # File: lib/policy/policy_file.c
 # Test: policy
-s/count > LIMIT_POLICY_SERVICES/count > 2 * LIMIT_POLICY_SERVICES/
+s/json_length\(value\) > LIMIT_POLICY_SERVICES/json_length(value) > 2 * LIMIT_POLICY_SERVICES/
