@@ -110,12 +110,9 @@ static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata)
 /* Where SEALED's entry is linked; NULL if there is none. */
 static Entry **find(KeyCache *cache, const TpmSealedView *sealed)
 {
-    for (Entry **link = &cache->first; *link; link = &(*link)->next) {
-        TpmSealedView view = tpm_sealed_view(&(*link)->sealed);
-
-        if (tpm_sealed_view_equal(&view, sealed))
+    for (Entry **link = &cache->first; *link; link = &(*link)->next)
+        if (tpm_sealed_is(&(*link)->sealed, sealed))
             return link;
-    }
     return NULL;
 }
 

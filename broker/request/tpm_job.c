@@ -97,9 +97,8 @@ const Secret *tpm_queue_key(TpmQueue *queue, const TpmSealedView *sealed)
 static bool unseals(const void *userdata, const void *key)
 {
     const TpmOperation *operation = userdata;
-    TpmSealedView view = tpm_sealed_view(&operation->sealed);
 
-    return !operation->fresh_for && tpm_sealed_view_equal(&view, key);
+    return !operation->fresh_for && tpm_sealed_is(&operation->sealed, key);
 }
 
 static bool seals_for(const void *userdata, const void *key)

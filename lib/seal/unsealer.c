@@ -77,12 +77,9 @@ static int get_tpm_key(Unsealer *unsealer, const CredentialSections *sections, c
     UnsealedKey *key = NULL;
     int r;
 
-    for (size_t i = 0; !key && i < unsealer->key_count; i++) {
-        TpmSealedView known = tpm_sealed_view(&unsealer->keys[i].sealed);
-
-        if (tpm_sealed_view_equal(&known, &sections->tpm))
+    for (size_t i = 0; !key && i < unsealer->key_count; i++)
+        if (tpm_sealed_is(&unsealer->keys[i].sealed, &sections->tpm))
             key = &unsealer->keys[i];
-    }
     if (!key) {
         if (!ARRAY_GROW(unsealer->keys, unsealer->key_count))
             return -ENOMEM;

@@ -85,14 +85,10 @@ void shared_keys_done(SharedKeys *keys)
 /* The index of SEALED in KEYS; .count if it is not there. */
 static unsigned find_key(const TpmSealedView *sealed, const SharedKeys *keys)
 {
-    unsigned i;
+    unsigned i = 0;
 
-    for (i = 0; i < keys->count; i++) {
-        TpmSealedView view = tpm_sealed_view(&keys->keys[i]);
-
-        if (tpm_sealed_view_equal(&view, sealed))
-            break;
-    }
+    while (i < keys->count && !tpm_sealed_is(&keys->keys[i], sealed))
+        i++;
     return i;
 }
 

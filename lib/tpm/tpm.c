@@ -201,6 +201,13 @@ bool tpm_sealed_view_equal(const TpmSealedView *a, const TpmSealedView *b)
            bytes_view_equal(a->public_key, b->public_key);
 }
 
+bool tpm_sealed_is(const TpmSealed *sealed, const TpmSealedView *view)
+{
+    TpmSealedView own = tpm_sealed_view(sealed);
+
+    return tpm_sealed_view_equal(&own, view);
+}
+
 TpmKeyLabel tpm_key_label(const TpmSealedView *sealed)
 {
     TpmKeyLabel label = {.outside = !tpm_sealed_is_native(sealed)};

@@ -110,6 +110,7 @@ typedef struct TpmSealed {
 void tpm_sealed_done(TpmSealed *sealed); /* for _cleanup_ */
 TpmSealedView tpm_sealed_view(const TpmSealed *sealed);
 int tpm_sealed_dup(const TpmSealedView *view, TpmSealed *ret); /* -ENOMEM */
+bool tpm_sealed_is(const TpmSealed *sealed, const TpmSealedView *view);
 
 /* What to seal a key for. All zeros: for this TPM, in any state. */
 typedef struct TpmSealRequest {
