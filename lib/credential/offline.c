@@ -113,19 +113,6 @@ int offline_kind(const OfflineRequest *request, Reason *reason, const Kind **ret
     return r;
 }
 
-static int make_key(const Context *context, const OfflineRequest *request, Reason *reason,
-                    Secret **ret)
-{
-    int r;
-
-    if (request->key)
-        return secret_new_from(secret_view(request->key), reason, ret);
-    r = secret_new(TPM_KEY_BYTES, reason, ret);
-    if (r == 0)
-        context->random(context, secret_borrow(*ret), TPM_KEY_BYTES);
-    return r;
-}
-
 int offline_key_new(const Context *context, const OfflineRequest *request, Reason *reason,
                     OfflineKey *ret)
 {
@@ -134,7 +121,8 @@ int offline_key_new(const Context *context, const OfflineRequest *request, Reaso
     int r = describe(request, reason, &parent, &key);
 
     if (r == 0)
-        r = make_key(context, request, reason, &key.key);
+        r = request->key ? secret_new_from(secret_view(request->key), reason, &key.key)
+                         : secret_new_random(context, TPM_KEY_BYTES, reason, &key.key);
     if (r == 0)
         r = tpm_wrap(context, &parent, key.key, key.sealed.policy_hash.data, reason,
                      &key.sealed.blob);

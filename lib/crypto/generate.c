@@ -14,21 +14,12 @@
 
 /* --- text --- */
 
-static int random_secret(const Context *context, size_t size, Reason *reason, Secret **ret)
-{
-    int r = secret_new(size, reason, ret);
-
-    if (r == 0)
-        context->random(context, secret_borrow(*ret), size);
-    return r;
-}
-
 /* Bytes in hexadecimal or base64. */
 static int make_encoded(const Context *context, const Recipe *recipe, Reason *reason, Secret **ret)
 {
     _cleanup_(secret_freep) Secret *bytes = NULL;
     size_t size = recipe->length;
-    int r = random_secret(context, size, reason, &bytes);
+    int r = secret_new_random(context, size, reason, &bytes);
 
     if (r == 0 && recipe->type == RECIPE_BASE64)
         return secret_to_base64(secret_view(bytes), reason, ret);
@@ -68,7 +59,7 @@ static int make_uuid(const Context *context, Reason *reason, Secret **ret)
     _cleanup_(secret_freep) Secret *bytes = NULL;
     uint8_t *text;
     const uint8_t *from;
-    int r = random_secret(context, sizeof(form) - 1, reason, &bytes);
+    int r = secret_new_random(context, sizeof(form) - 1, reason, &bytes);
 
     if (r == 0)
         r = secret_new(sizeof(form) - 1, reason, ret);

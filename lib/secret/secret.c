@@ -137,6 +137,15 @@ int secret_new_from(BytesView view, Reason *reason, Secret **ret)
     return 0;
 }
 
+int secret_new_random(const Context *context, size_t size, Reason *reason, Secret **ret)
+{
+    int r = secret_new(size, reason, ret);
+
+    if (r == 0)
+        context->random(context, secret_borrow(*ret), size);
+    return r;
+}
+
 Secret *secret_free(Secret *secret)
 {
     if (secret) {

@@ -12,6 +12,7 @@
  */
 
 #include "base/bytes.h"
+#include "base/context.h"
 #include "base/outcome.h"
 
 typedef struct Secret Secret;
@@ -26,6 +27,9 @@ DEFINE_CLEANUP(Secret *, secret_free);
 
 /* Copies VIEW. If the caller owns it, the caller wipes it. */
 int secret_new_from(BytesView view, Reason *reason, Secret **ret);
+
+/* Makes SIZE bytes of CONTEXT's randomness. */
+int secret_new_random(const Context *context, size_t size, Reason *reason, Secret **ret);
 
 size_t secret_size(const Secret *secret);
 /* Keeps the first SIZE bytes and zeroes the rest. SIZE must not exceed the current size. */

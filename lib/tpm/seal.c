@@ -102,11 +102,9 @@ int tpm_seal(Tpm *tpm, const Context *context, const TpmSealRequest *request, Re
 
     r = check_request(request, reason);
     if (r == 0)
-        r = secret_new(TPM_KEY_BYTES, reason, &key);
-    if (r != 0)
-        return r;
-    context->random(context, secret_borrow(key), TPM_KEY_BYTES);
-    r = tpm_begin(tpm, reason);
+        r = secret_new_random(context, TPM_KEY_BYTES, reason, &key);
+    if (r == 0)
+        r = tpm_begin(tpm, reason);
     if (r == 0)
         r = request->pinned
                 ? tpm_primary_new_srk(tpm, reason, &primary, &sealed.srk, &sealed.primary_alg)
