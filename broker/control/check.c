@@ -108,8 +108,7 @@ static void finish(Check *check, int rc)
     }
     json_add_text(object, "outcome", outcome_name(rc));
     if (rc != 0)
-        json_add_text(object, "reason",
-                      check->reason.text[0] ? check->reason.text : outcome_sentence(rc));
+        json_add_text(object, "reason", outcome_reason(rc, &check->reason));
     json_add(reply, "credential", object);
     write_record(check, rc);
     request_done(&check->request);

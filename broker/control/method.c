@@ -98,8 +98,7 @@ static void add_rollback(const RollbackGuard *guard, struct json_object *reply)
     if (on && guard->state == GUARD_WELL)
         json_add_number(object, "value", guard->value);
     if (guard->rc != 0)
-        json_add_text(object, "reason",
-                      guard->reason.text[0] ? guard->reason.text : outcome_sentence(guard->rc));
+        json_add_text(object, "reason", outcome_reason(guard->rc, &guard->reason));
     json_add(reply, "rollback", object);
 }
 

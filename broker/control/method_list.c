@@ -224,7 +224,7 @@ static void add_state(const Inventory *inventory, const char *id,
     if (r == 0)
         return;
     json_add_text(object, "problem", outcome_name(r));
-    json_add_text(object, "reason", reason.text[0] ? reason.text : outcome_sentence(r));
+    json_add_text(object, "reason", outcome_reason(r, &reason));
 }
 
 /* ENTRY is ID in the store, CREDENTIAL in the policy; one of them may be NULL. */
@@ -316,7 +316,7 @@ static int append_failure(List *list, const char *machine, int rc, const Reason 
 
     json_add_text(failure, "machine", machine);
     json_add_text(failure, "outcome", outcome_name(rc));
-    json_add_text(failure, "reason", reason->text[0] ? reason->text : outcome_sentence(rc));
+    json_add_text(failure, "reason", outcome_reason(rc, reason));
     return append(list, true, failure);
 }
 

@@ -212,7 +212,7 @@ static int decode_change(struct json_object *element, const Bytes *data, Reason 
     what = *reason;
     return r <= 0 ? r
                   : reason_set(reason, r, "%s@%s: %s", change->name.machine, change->name.id,
-                               what.text[0] ? what.text : outcome_sentence(r));
+                               outcome_reason(r, &what));
 }
 
 /* Only a credential whose source is the store, or that is generated, can be rotated. */

@@ -126,7 +126,7 @@ static void check_fleet(Doctor *doctor, const char *fleet)
         abort();
     if (status.rc != 0)
         doctor_say(doctor, doctor_level(status.rc), "fleet %s: %s", fleet,
-                   status.reason.text[0] ? status.reason.text : outcome_sentence(status.rc));
+                   outcome_reason(status.rc, &status.reason));
     if (status.rc == 0 || status.rc == OUTCOME_NO_SET)
         say_signers(doctor, &status, now);
     say_age(doctor, &status, now);

@@ -38,7 +38,7 @@ void doctor_rollback(Doctor *doctor)
     } else if (r != 0) {
         doctor_say(doctor, doctor_level(r),
                    "it cannot be told whether the store is the last one: %s",
-                   reason.text[0] ? reason.text : outcome_sentence(r));
+                   outcome_reason(r, &reason));
     } else {
         doctor_say(doctor, DOCTOR_OK,
                    "the TPM's counter protects against an older disk, and is at %" PRIu64, value);

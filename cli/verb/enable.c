@@ -444,7 +444,7 @@ static bool note_refused(const Enabling *enabling)
         if (rc == 0 || !credential || credential->delivery == POLICY_NATIVE)
             continue;
         output_note("The broker would refuse %s@%s now: %s", enabling->machine, id,
-                    reason.text[0] ? reason.text : outcome_sentence(rc));
+                    outcome_reason(rc, &reason));
         refused = true;
     }
     return refused;

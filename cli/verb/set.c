@@ -109,7 +109,7 @@ static void warn_of_refusal(const Setting *setting, BytesView sealed)
         broker_check_one(setting->store->control, &check, &terminal_observer, &reason, &rc) == 0 &&
         rc != 0)
         output_note("The broker would refuse %s now: %s", setting->argument,
-                    reason.text[0] ? reason.text : outcome_sentence(rc));
+                    outcome_reason(rc, &reason));
 }
 
 static int run(const Context *context, const Options *options, char **arguments)

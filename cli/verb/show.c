@@ -53,8 +53,7 @@ static void add_check(struct json_object *object, const OpenCheck *check)
 {
     json_add_text(object, "outcome", outcome_name(check->rc));
     if (check->rc != 0)
-        json_add_text(object, "reason",
-                      check->reason.text[0] ? check->reason.text : outcome_sentence(check->rc));
+        json_add_text(object, "reason", outcome_reason(check->rc, &check->reason));
     if (open_check_knows_expiry(check)) {
         json_add_number(object, "sealedUSec", check->metadata.timestamp);
         json_add_number(object, "valueSize", check->size);
@@ -171,8 +170,7 @@ static void ask_broker(const StoreClient *store, Show *show)
         output_note("The broker was not asked whether it would deliver %s: %s", show->name,
                     reason.text);
     else if (show->answer != 0)
-        reason_set(&show->cause, 0, "%s",
-                   reason.text[0] ? reason.text : outcome_sentence(show->answer));
+        reason_set(&show->cause, 0, "%s", outcome_reason(show->answer, &reason));
 }
 
 static int look(const Options *options, Show *show, Reason *reason)

@@ -92,6 +92,11 @@ const char *outcome_sentence(int rc)
     return info ? info->sentence : strerror(rc < 0 ? -rc : rc);
 }
 
+const char *outcome_reason(int rc, const Reason *reason)
+{
+    return reason->text[0] ? reason->text : outcome_sentence(rc);
+}
+
 const char *outcome_remedy(int rc)
 {
     const OutcomeInfo *info = find(rc);

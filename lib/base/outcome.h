@@ -42,6 +42,9 @@ int outcome_find(const char *name);
  * text. Never NULL. */
 const char *outcome_sentence(int rc);
 
+/* The text of REASON, or the sentence of RC where it is empty. */
+const char *outcome_reason(int rc, const Reason *reason);
+
 /* What to do about it, without a final full stop; NULL if nothing can be done. Names of credentials
  * are written MACHINE@ID. */
 const char *outcome_remedy(int rc);

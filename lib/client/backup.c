@@ -84,8 +84,7 @@ int backup_check_file(const char *name, BytesView content, Reason *reason,
     if (r < 0)
         return r;
     if (r > 0)
-        return reason_set(reason, OUTCOME_BAD_BACKUP, "%s",
-                          what.text[0] ? what.text : outcome_sentence(r));
+        return reason_set(reason, OUTCOME_BAD_BACKUP, "%s", outcome_reason(r, &what));
     strcpy(ret_machine, machine);
     return 0;
 }
@@ -127,7 +126,7 @@ static int parse_credential(const char *text, struct json_object *value, Reason 
         return r;
     if (r > 0)
         return reason_set(reason, OUTCOME_BAD_BACKUP, "\"%.80s\": %s", text,
-                          what.text[0] ? what.text : outcome_sentence(r));
+                          outcome_reason(r, &what));
     ret->entry = TAKE(entry);
     ret->public = json_text(public);
     return 0;

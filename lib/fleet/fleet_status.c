@@ -205,8 +205,7 @@ struct json_object *fleet_status_to_json(const FleetStatus *status)
     json_add_text(object, "removedSigner", status->removed[0] ? status->removed : NULL);
     if (status->rc != 0) {
         json_add_text(object, "problem", outcome_name(status->rc));
-        json_add_text(object, "reason",
-                      status->reason.text[0] ? status->reason.text : outcome_sentence(status->rc));
+        json_add_text(object, "reason", outcome_reason(status->rc, &status->reason));
     }
     return object;
 }

@@ -123,8 +123,7 @@ static bool get_shared_key(const TpmTask *task, Tpm *tpm, const Observer *observ
     /* a machine's first credential finds no key, which is no reason for a note */
     if (r != 0 && (file || r != OUTCOME_NOT_FOUND))
         observer_note(observer, "Sealing with a fresh key instead of the one of %s: %s.",
-                      file ? file : "the machine's other credentials",
-                      reason.text[0] ? reason.text : outcome_sentence(r));
+                      file ? file : "the machine's other credentials", outcome_reason(r, &reason));
     return r == 0;
 }
 
