@@ -3,6 +3,7 @@
 #include "fleet/fleet_host.h"
 
 #include "base/fsutil.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -15,7 +16,7 @@ _Static_assert(_FLEET_KEY_MAX == IDENTITY_KEYS, "in the same order");
 
 void fleet_host_path(const char *store, char path[PATH_MAX])
 {
-    snprintf(path, PATH_MAX, "%.*s" FILE_NAME, (int)(strrchr(store, '/') + 1 - store), store);
+    store_path_beside(store, FILE_NAME, path);
 }
 
 int fleet_host_read(const char *store, Reason *reason, FleetHost *ret)

@@ -24,10 +24,10 @@ void fleet_set_done(FleetSet *set)
 
 void fleet_set_path(const char *store, const char *fleet, char path[PATH_MAX])
 {
-    const char *name = strrchr(store, '/');
+    char name[PATH_MAX];
 
-    snprintf(path, PATH_MAX, "%.*s/fleet%s%s", (int)(name - store), store, *fleet ? "/" : "",
-             fleet);
+    snprintf(name, sizeof(name), "fleet%s%s", *fleet ? "/" : "", fleet);
+    store_path_beside(store, name, path);
 }
 
 int fleet_set_list(const char *store, Reason *reason, char ***ret)

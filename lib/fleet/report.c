@@ -10,6 +10,7 @@
 #include "base/timestamp.h"
 #include "fleet/fleet_config.h"
 #include "store/key_file.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -199,17 +200,12 @@ int report_verify_own(BytesView text, const Secret *seed, Reason *reason, Report
 
 /* --- the key --- */
 
-static void key_path(const char *store, char path[PATH_MAX])
-{
-    snprintf(path, PATH_MAX, "%.*s" REPORT_KEY_NAME, (int)(strrchr(store, '/') + 1 - store), store);
-}
-
 int report_key_read(const char *store, Reason *reason, Secret **ret)
 {
     char path[PATH_MAX];
     int r;
 
-    key_path(store, path);
+    store_path_beside(store, REPORT_KEY_NAME, path);
     r = key_file_read(path, REPORT_SEED_BYTES, reason, ret);
     return r != -ENOENT ? r
                         : reason_set(reason, OUTCOME_NOT_FOUND,
@@ -224,7 +220,7 @@ static int make_key(const Context *context, const char *store, Reason *reason)
 
     if (stat(store, &status) < 0)
         return reason_set(reason, -errno, "cannot examine %s", store);
-    key_path(store, path);
+    store_path_beside(store, REPORT_KEY_NAME, path);
     return key_file_make(context, path, status.st_gid, reason);
 }
 

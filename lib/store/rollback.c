@@ -34,12 +34,6 @@ struct Rollback {
 
 /* --- the folder --- */
 
-static void folder_path(const char *store, const char *name, char path[PATH_MAX])
-{
-    snprintf(path, PATH_MAX, "%.*s" FOLDER "%s%s", (int)(strrchr(store, '/') + 1 - store), store,
-             *name ? "/" : "", name);
-}
-
 Rollback *rollback_free(Rollback *rollback)
 {
     if (rollback) {
@@ -51,13 +45,18 @@ Rollback *rollback_free(Rollback *rollback)
     return NULL;
 }
 
-static int open_folder(const char *store, Reason *reason, Rollback *rollback)
+/* RET has no key yet. */
+static int open_folder(const char *store, Reason *reason, Rollback **ret)
 {
+    _cleanup_(rollback_freep) Rollback *rollback = calloc(1, sizeof(*rollback));
     char parent[PATH_MAX];
     struct stat status;
 
-    folder_path(store, "", rollback->path);
-    snprintf(parent, sizeof(parent), "%.*s", (int)(strrchr(store, '/') + 1 - store), store);
+    if (!rollback)
+        return -ENOMEM;
+    rollback->parent = rollback->folder = -1;
+    store_path_beside(store, FOLDER, rollback->path);
+    store_path_beside(store, "", parent);
     rollback->parent = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (rollback->parent >= 0)
         rollback->folder =
@@ -67,6 +66,7 @@ static int open_folder(const char *store, Reason *reason, Rollback *rollback)
     if (rollback->folder < 0 || fstat(rollback->folder, &status) < 0)
         return reason_set(reason, -errno, "cannot open %s", rollback->path);
     rollback->group = status.st_gid;
+    *ret = TAKE_PTR(rollback);
     return 0;
 }
 
@@ -77,20 +77,16 @@ static bool has_file(const Rollback *rollback, const char *name)
 
 int rollback_open(const char *store, Reason *reason, Rollback **ret)
 {
-    _cleanup_(rollback_freep) Rollback *rollback = calloc(1, sizeof(*rollback));
+    _cleanup_(rollback_freep) Rollback *rollback = NULL;
     char path[PATH_MAX];
     Reason why = {0};
-    int r;
+    int r = open_folder(store, reason, &rollback);
 
-    if (!rollback)
-        return -ENOMEM;
-    rollback->parent = rollback->folder = -1;
-    r = open_folder(store, reason, rollback);
     if (r == 0 && !has_file(rollback, KEY) && !has_file(rollback, STATE))
         r = OUTCOME_NOT_FOUND;
     if (r != 0)
         return r;
-    folder_path(store, KEY, path);
+    store_path_beside(store, FOLDER "/" KEY, path);
     r = key_file_read(path, ROLLBACK_KEY_BYTES, &why, &rollback->key);
     if (r == OUTCOME_MALFORMED || r == -ENOENT)
         return reason_set(reason, OUTCOME_ROLLED_BACK, "the key of the rollback state is lost: %s",
@@ -106,7 +102,7 @@ int rollback_make(const Context *context, const char *store, Reason *reason)
     char path[PATH_MAX];
     struct stat status;
 
-    folder_path(store, "", path);
+    store_path_beside(store, FOLDER, path);
     if (stat(store, &status) < 0)
         return reason_set(reason, -errno, "cannot examine %s", store);
     if (mkdir(path, FOLDER_MODE) == 0) {
@@ -115,20 +111,16 @@ int rollback_make(const Context *context, const char *store, Reason *reason)
     } else if (errno != EEXIST) {
         return reason_set(reason, -errno, "cannot make %s", path);
     }
-    folder_path(store, KEY, path);
+    store_path_beside(store, FOLDER "/" KEY, path);
     return access(path, F_OK) == 0 ? 0 : key_file_make(context, path, status.st_gid, reason);
 }
 
 int rollback_remove(const char *store, Reason *reason)
 {
     static const char *const names[] = {STATE, STATE_NEW, KEY};
-    _cleanup_(rollback_freep) Rollback *rollback = calloc(1, sizeof(*rollback));
-    int r;
+    _cleanup_(rollback_freep) Rollback *rollback = NULL;
+    int r = open_folder(store, reason, &rollback);
 
-    if (!rollback)
-        return -ENOMEM;
-    rollback->parent = rollback->folder = -1;
-    r = open_folder(store, reason, rollback);
     if (r != 0)
         return r == OUTCOME_NOT_FOUND ? 0 : r;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

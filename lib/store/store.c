@@ -87,6 +87,11 @@ int store_open_installed(const char *path, Reason *reason, Store **ret)
     return r == 0 ? new_from(&directory, path, reason, ret) : r;
 }
 
+void store_path_beside(const char *store, const char *name, char path[PATH_MAX])
+{
+    snprintf(path, PATH_MAX, "%.*s%s", (int)(strrchr(store, '/') + 1 - store), store, name);
+}
+
 Store *store_free(Store *store)
 {
     if (store) {

@@ -17,12 +17,16 @@
 #include "base/names.h"
 #include "base/outcome.h"
 
+#include <limits.h>
 #include <stdbool.h>
 
 typedef struct Store Store;
 
 /* Opens the directory PATH. Returns 0 or a negative errno. */
 int store_new(const char *path, Reason *reason, Store **ret);
+
+/* Writes the path of NAME beside STORE, the absolute path of a store. */
+void store_path_beside(const char *store, const char *name, char path[PATH_MAX]);
 
 /* --- the host's store, in a program that may run as root. Root changes modes and creates files
  * below the store's directory, so it must be the installed one: not reached through a symbolic
