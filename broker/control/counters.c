@@ -195,85 +195,68 @@ static void add_expiry(Families *families, const Expiries *expiries)
     add_labelled(families, "", NULL, NULL, (double)next / 1e6);
 }
 
-/* One family, of the fleets for which VALUE returns at least 0. */
-static void add_fleet_family(Families *families, const FleetStatus *fleets, size_t count,
-                             const char *name, const char *unit, const char *help,
-                             double (*value)(const FleetStatus *fleet))
+typedef struct FleetRow {
+    const char *name, *unit, *help;
+    double value; /* -1 for none */
+} FleetRow;
+
+/* The family WHICH, with the value of FLEET; without a name after the last one. */
+static FleetRow fleet_row(const FleetStatus *fleet, size_t which)
+{
+    bool accepted = fleet->sequence > 0;
+    bool ends = fleet->threshold > 0 && fleet->signers_until != USEC_INFINITY;
+    const FleetRow rows[] = {
+        {"nspawn_creds_fleet_up", NULL,
+         "1 if the fleet's configuration is valid and the host has accepted a statement.",
+         fleet->rc == 0},
+        {"nspawn_creds_fleet_sequence", NULL,
+         "Sequence of the fleet's statement that was accepted last; 0 for none.",
+         (double)fleet->sequence},
+        {"nspawn_creds_fleet_pending", NULL,
+         "Credentials of the fleet that are sealed for a later boot, and did not open when they "
+         "were accepted.",
+         accepted ? (double)fleet->pending : -1},
+        {"nspawn_creds_fleet_issued_timestamp_seconds", "seconds",
+         "When that statement was issued, since 1970.",
+         accepted ? (double)fleet->issued / 1e6 : -1},
+        {"nspawn_creds_fleet_not_after_timestamp_seconds", "seconds",
+         "Until when it could be accepted, since 1970.",
+         accepted ? (double)fleet->not_after / 1e6 : -1},
+        {"nspawn_creds_fleet_max_age_seconds", "seconds",
+         "How old a statement of the fleet should get.",
+         fleet->max_age > 0 ? (double)fleet->max_age / 1e6 : -1},
+        {"nspawn_creds_fleet_signers_until_timestamp_seconds", "seconds",
+         "When too few of the fleet's signers may sign, since 1970.",
+         ends ? (double)fleet->signers_until / 1e6 : -1},
+        {0},
+    };
+
+    return rows[which];
+}
+
+/* Returns false after the last family. */
+static bool add_fleet_family(Families *families, const FleetStatus *fleets, size_t count,
+                             size_t which)
 {
     bool begun = false;
 
     for (size_t i = 0; i < count; i++) {
-        if (value(&fleets[i]) < 0)
+        FleetRow row = fleet_row(&fleets[i], which);
+
+        if (!row.name)
+            return false;
+        if (row.value < 0)
             continue;
         if (!begun)
-            add_family(families, name, "gauge", unit, help);
+            add_family(families, row.name, "gauge", row.unit, row.help);
         begun = true;
-        add_labelled(families, "", "fleet", fleets[i].fleet, value(&fleets[i]));
+        add_labelled(families, "", "fleet", fleets[i].fleet, row.value);
     }
-}
-
-static double fleet_up(const FleetStatus *fleet)
-{
-    return fleet->rc == 0;
-}
-
-static double fleet_sequence(const FleetStatus *fleet)
-{
-    return (double)fleet->sequence;
-}
-
-static double fleet_pending(const FleetStatus *fleet)
-{
-    return fleet->sequence > 0 ? (double)fleet->pending : -1;
-}
-
-static double fleet_issued(const FleetStatus *fleet)
-{
-    return fleet->sequence > 0 ? (double)fleet->issued / 1e6 : -1;
-}
-
-static double fleet_not_after(const FleetStatus *fleet)
-{
-    return fleet->sequence > 0 ? (double)fleet->not_after / 1e6 : -1;
-}
-
-static double fleet_max_age(const FleetStatus *fleet)
-{
-    return fleet->max_age > 0 ? (double)fleet->max_age / 1e6 : -1;
-}
-
-static double fleet_signers_until(const FleetStatus *fleet)
-{
-    return fleet->threshold > 0 && fleet->signers_until != USEC_INFINITY
-               ? (double)fleet->signers_until / 1e6
-               : -1;
+    return count > 0;
 }
 
 static int add_fleets(Families *families, const ServerConfig *config)
 {
-    static const struct {
-        const char *name, *unit, *help;
-        double (*value)(const FleetStatus *fleet);
-    } rows[] = {
-        {"nspawn_creds_fleet_up", NULL,
-         "1 if the fleet's configuration is valid and the host has accepted a statement.",
-         fleet_up},
-        {"nspawn_creds_fleet_sequence", NULL,
-         "Sequence of the fleet's statement that was accepted last; 0 for none.", fleet_sequence},
-        {"nspawn_creds_fleet_pending", NULL,
-         "Credentials of the fleet that are sealed for a later boot, and did not open when they "
-         "were "
-         "accepted.",
-         fleet_pending},
-        {"nspawn_creds_fleet_issued_timestamp_seconds", "seconds",
-         "When that statement was issued, since 1970.", fleet_issued},
-        {"nspawn_creds_fleet_not_after_timestamp_seconds", "seconds",
-         "Until when it could be accepted, since 1970.", fleet_not_after},
-        {"nspawn_creds_fleet_max_age_seconds", "seconds",
-         "How old a statement of the fleet should get.", fleet_max_age},
-        {"nspawn_creds_fleet_signers_until_timestamp_seconds", "seconds",
-         "When too few of the fleet's signers may sign, since 1970.", fleet_signers_until},
-    };
     _cleanup_(strings_freep) char **names = NULL;
     _cleanup_(freep) FleetStatus *fleets = NULL;
     size_t count = 0;
@@ -285,9 +268,8 @@ static int add_fleets(Families *families, const ServerConfig *config)
         r = fleet_status_load(config->context, config->store_path, *name, &fleets[count]);
         count += r == 0;
     }
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        add_fleet_family(families, fleets, count, rows[i].name, rows[i].unit, rows[i].help,
-                         rows[i].value);
+    for (size_t i = 0; add_fleet_family(families, fleets, count, i); i++)
+        ;
     return r == -ENOMEM ? r : 0;
 }
 
