@@ -169,12 +169,11 @@ static int begin(Check *check)
                          &check->request);
 }
 
-static int on_turn(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_turn(sd_event_source *source, uint64_t, void *userdata)
 {
     Check *check = userdata;
     const AuditSink *sink = check->order.connections->config->audit;
 
-    (void)usec;
     if (sink->full && sink->full(sink)) {
         sd_event_source_set_time_relative(source, FULL_USEC);
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);

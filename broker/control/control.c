@@ -157,7 +157,7 @@ static struct json_object *run(const ControlSet *set, const Method *method, Meth
 /* --- calls that a child answers --- */
 
 /* Runs in the child. */
-static void read_store(void *userdata, int to_worker, int passed)
+static void read_store(void *userdata, int to_worker, int)
 {
     const Control *control = userdata;
     const ControlEnvironment *environment = &control->set->environment;
@@ -167,7 +167,6 @@ static void read_store(void *userdata, int to_worker, int passed)
                        .peer = &control->peer,
                        .to_worker = to_worker};
 
-    (void)passed;
     /* the worker's resources have descriptors, which are closed in the child */
     if (host_resources_new(environment->connections->config, &resources) != 0)
         return;
@@ -209,13 +208,12 @@ static void on_child_message(void *userdata, BytesView message)
             frame_writer_add(&control->writer, (BytesView){message.data + 1, message.size - 1}));
 }
 
-static void on_child_ended(void *userdata, int error)
+static void on_child_ended(void *userdata, int)
 {
     Control *control = userdata;
     Reason reason = {0};
     int r = reason_set(&reason, -ECHILD, "the process that reads the store died");
 
-    (void)error;
     end_call(control);
     proceed(control, queue(control, outcome_error(control->set, r, &reason)));
 }
@@ -471,10 +469,8 @@ static int answer_next(Control *control)
 
 /* --- events --- */
 
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_deadline(sd_event_source *, uint64_t, void *userdata)
 {
-    (void)source;
-    (void)usec;
     control_end(userdata);
     return 0;
 }
@@ -539,13 +535,11 @@ static bool is_late(const Control *control)
            now >= deadline;
 }
 
-static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static int on_io(sd_event_source *, int, uint32_t events, void *userdata)
 {
     Control *control = userdata;
     int r = is_late(control) ? FRAME_END : step(control, events);
 
-    (void)source;
-    (void)fd;
     unlink_control(control);
     put_first(control);
     if (r == 0)
@@ -597,10 +591,8 @@ static int control_start(ControlSet *set, int fd)
 }
 
 /* If accept() fails, it is tried again later. A connection that cannot be served is closed. */
-static int on_listening(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static int on_listening(sd_event_source *, int fd, uint32_t, void *userdata)
 {
-    (void)source;
-    (void)events;
     for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
         int accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 

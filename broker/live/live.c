@@ -80,24 +80,21 @@ static void update_all(const LiveSet *set)
 }
 
 /* Accepts only one connection, so that every machine gets its turn. */
-static int on_listening(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static int on_listening(sd_event_source *, int fd, uint32_t, void *userdata)
 {
     const LiveSocket *socket = userdata;
     const LiveEnvironment *environment = &socket->set->environment;
 
-    (void)source;
-    (void)events;
     environment->accept(environment->userdata, fd, socket->machine);
     return 0;
 }
 
 /* The window is over in which the socket reached its limit. */
-static int on_window_over(sd_event_source *source, void *userdata)
+static int on_window_over(sd_event_source *, void *userdata)
 {
     const LiveSocket *socket = userdata;
     const ServerConfig *config = socket->set->environment.config;
 
-    (void)source;
     fprintf(stderr, "<4>%s made %u live requests within %.3g s; further ones had to wait\n",
             socket->machine, config->live_requests, (double)config->live_window_usec / 1e6);
     return 0;
@@ -290,10 +287,8 @@ int live_set_scan(LiveSet *set, Reason *reason)
 }
 
 /* Ignores errors: the method Reload reports them, and the next change tries again. */
-static int on_changed(sd_event_source *source, const struct inotify_event *event, void *userdata)
+static int on_changed(sd_event_source *, const struct inotify_event *, void *userdata)
 {
-    (void)source;
-    (void)event;
     (void)live_set_scan(userdata, NULL);
     return 0;
 }

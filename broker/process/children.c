@@ -83,14 +83,12 @@ static uint64_t time_limit(const Child *child)
     return child->task.kind == CHILD_TPM ? config->tpm_usec : config->child_usec;
 }
 
-static int on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static int on_readable(sd_event_source *, int fd, uint32_t, void *userdata)
 {
     Child *child = userdata;
     Children *children = child->children;
     ssize_t n;
 
-    (void)source;
-    (void)events;
     if (child->task.answer) {
         child->task.answer(child->task.userdata, fd);
         return 0;
@@ -107,10 +105,8 @@ static int on_readable(sd_event_source *source, int fd, uint32_t events, void *u
     return 0;
 }
 
-static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_timeout(sd_event_source *, uint64_t, void *userdata)
 {
-    (void)source;
-    (void)usec;
     end(userdata, -ETIME);
     return 0;
 }
@@ -187,13 +183,12 @@ static Child *find_next(const Children *children)
     return last;
 }
 
-static int on_advance(sd_event_source *source, void *userdata)
+static int on_advance(sd_event_source *, void *userdata)
 {
     Children *children = userdata;
     Child *child = find_next(children);
     int r;
 
-    (void)source;
     if (!child)
         return 0;
     wake(children);

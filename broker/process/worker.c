@@ -116,12 +116,10 @@ static void enter(Worker *worker, Phase phase)
         on_failed(worker, r);
 }
 
-static int on_phase_over(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_phase_over(sd_event_source *, uint64_t, void *userdata)
 {
     Worker *worker = userdata;
 
-    (void)source;
-    (void)usec;
     if (worker->phase == PHASE_STOPS) {
         connection_refuse_waiting(&worker->connections, "the broker is stopping");
         enter(worker, PHASE_REFUSES);
@@ -240,13 +238,11 @@ static bool is_busy(const Worker *worker)
            live_set_count(worker->live) > 0;
 }
 
-static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_idle(sd_event_source *, uint64_t, void *userdata)
 {
     Worker *worker = userdata;
     uint64_t limit = worker->config->exit_idle_usec, now = monotonic_usec();
 
-    (void)source;
-    (void)usec;
     if (is_busy(worker) || has_waiting(worker->listeners))
         worker->busy = now;
     if (now - worker->busy < limit)
@@ -257,9 +253,8 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* --- signals --- */
 
-static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+static int on_signal(sd_event_source *, const struct signalfd_siginfo *info, void *userdata)
 {
-    (void)source;
     drain(userdata, drain_of_signal((int)info->ssi_signo));
     return 0;
 }
@@ -271,12 +266,10 @@ static void on_restart(void *userdata)
 
 /* --- accepting --- */
 
-static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_pause_over(sd_event_source *, uint64_t, void *userdata)
 {
     Worker *worker = userdata;
 
-    (void)source;
-    (void)usec;
     worker->paused = false;
     update_listening(worker);
     return 0;
@@ -312,13 +305,11 @@ static int accept_one(Worker *worker, int listener, const char *live_machine)
     }
 }
 
-static int on_listening(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static int on_listening(sd_event_source *, int fd, uint32_t, void *userdata)
 {
     Worker *worker = userdata;
     int r = 0;
 
-    (void)source;
-    (void)events;
     for (int i = 0; i < ACCEPT_BATCH && may_accept(worker) && r == 0; i++)
         r = accept_one(worker, fd, NULL);
     update_listening(worker);

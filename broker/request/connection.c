@@ -159,13 +159,11 @@ static void bound_stalled(const Connection *c)
         end(oldest, AUDIT_REFUSED);
 }
 
-static int on_stalled(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_stalled(sd_event_source *, uint64_t, void *userdata)
 {
     Connection *c = userdata;
     ConnectionSet *set = c->set;
 
-    (void)source;
-    (void)usec;
     c->stalled = true;
     ++*stalled_of(c);
     if (!machine_of(c))
@@ -274,13 +272,11 @@ static void check(ConnectionSet *set, int r)
         set->failed(set->userdata, r);
 }
 
-static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static int on_io(sd_event_source *, int, uint32_t events, void *userdata)
 {
     Connection *c = userdata;
     ConnectionSet *set = c->set;
 
-    (void)source;
-    (void)fd;
     /* The manager shuts down its writing side at once. EPOLLHUP means that both are closed. */
     if (events & (EPOLLHUP | EPOLLERR))
         end_gone(c);

@@ -92,12 +92,11 @@ static void update_timer(KeyCache *cache)
         drop_all(cache);
 }
 
-static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_expiry(sd_event_source *, uint64_t usec, void *userdata)
 {
     KeyCache *cache = userdata;
     uint64_t now = usec;
 
-    (void)source;
     if (sd_event_now(cache->event, CLOCK, &now) < 0)
         drop_all(cache);
     drop_expired(cache, now);

@@ -65,20 +65,16 @@ static void enter(RollbackGuard *guard, GuardState state, int rc, const Reason *
     let_go(guard);
 }
 
-static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_again(sd_event_source *, uint64_t, void *userdata)
 {
-    (void)source;
-    (void)usec;
     look_again(userdata);
     return 0;
 }
 
-static int on_due(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_due(sd_event_source *, uint64_t, void *userdata)
 {
     RollbackGuard *guard = userdata;
 
-    (void)source;
-    (void)usec;
     guard->timer = sd_event_source_disable_unref(guard->timer);
     plan(guard);
     return 0;
@@ -100,24 +96,21 @@ static void fail(RollbackGuard *guard, int rc, const Reason *reason)
 
 /* --- in the TPM child --- */
 
-static int read_counter(const void *request, const Observer *observer, Reason *reason,
-                        TpmResult *ret)
+static int read_counter(const void *request, const Observer *, Reason *reason, TpmResult *ret)
 {
     const RollbackGuard *guard = request;
 
-    (void)observer;
     return guard->config->counter_read(guard->config->tpm_device, guard->counter, reason,
                                        &ret->counter);
 }
 
-static int advance(const void *request, const Observer *observer, Reason *reason, TpmResult *ret)
+static int advance(const void *request, const Observer *, Reason *reason, TpmResult *ret)
 {
     const RollbackGuard *guard = request;
     const ServerConfig *config = guard->config;
     _cleanup_(rollback_freep) Rollback *rollback = NULL;
     int r = rollback_open(config->store_path, reason, &rollback);
 
-    (void)observer;
     /* root turned it off */
     if (r == OUTCOME_NOT_FOUND)
         return reason_set(reason, OUTCOME_CHANGED, "protection was turned off");
@@ -127,17 +120,13 @@ static int advance(const void *request, const Observer *observer, Reason *reason
                                      &ret->counter);
 }
 
-static void run_read(void *userdata, int to_worker, int passed)
+static void run_read(void *userdata, int, int)
 {
-    (void)to_worker;
-    (void)passed;
     tpm_child_work(read_counter, userdata);
 }
 
-static void run_advance(void *userdata, int to_worker, int passed)
+static void run_advance(void *userdata, int, int)
 {
-    (void)to_worker;
-    (void)passed;
     tpm_child_work(advance, userdata);
 }
 

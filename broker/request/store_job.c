@@ -204,11 +204,10 @@ static int search(const Operation *operation, Reason *reason, CredentialName *re
     return r == 0 ? shared_key_find(store, operation->name.machine, &wanted, reason, ret) : r;
 }
 
-static void run_searcher(void *userdata, int to_worker, int passed)
+static void run_searcher(void *userdata, int to_worker, int)
 {
     Message message;
 
-    (void)passed;
     memset(&message, 0, sizeof(message));
     message.last = true;
     message.rc = search(userdata, &message.reason, &message.name);
@@ -301,18 +300,16 @@ static void on_message(void *userdata, BytesView text)
     }
 }
 
-static void on_committer_ended(void *userdata, int r)
+static void on_committer_ended(void *userdata, int)
 {
     Message message = {0};
 
-    (void)r;
     message.rc = reason_set(&message.reason, -ECHILD, "the process that changes the store died");
     finish(userdata, &message);
 }
 
-static void on_searcher_ended(void *userdata, int r)
+static void on_searcher_ended(void *userdata, int)
 {
-    (void)r;
     finish(userdata, &(Message){.rc = OUTCOME_NOT_FOUND});
 }
 

@@ -67,22 +67,19 @@ static void on_ended(void *userdata, int r)
     finish(operation, rc, &reason, NULL);
 }
 
-static int work(const void *request, const Observer *observer, Reason *reason, TpmResult *ret)
+static int work(const void *request, const Observer *, Reason *reason, TpmResult *ret)
 {
     const TpmOperation *operation = request;
     const ServerConfig *config = operation->queue->config;
     TpmSealedView sealed = tpm_sealed_view(&operation->sealed);
 
-    (void)observer;
     if (operation->fresh_for)
         return config->seal(config->tpm_device, reason, &ret->sealed, &ret->key);
     return config->unseal(config->tpm_device, &sealed, reason, &ret->key);
 }
 
-static void run(void *userdata, int to_worker, int passed)
+static void run(void *userdata, int, int)
 {
-    (void)to_worker;
-    (void)passed;
     tpm_child_work(work, userdata);
 }
 

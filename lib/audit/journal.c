@@ -185,12 +185,10 @@ static int queue(JournalSink *journal, const AuditEntry *entry)
     return 0;
 }
 
-static int on_impatient(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_impatient(sd_event_source *, uint64_t, void *userdata)
 {
     JournalSink *journal = userdata;
 
-    (void)source;
-    (void)usec;
     journal->gave_up = true;
     settle(journal, true);
     return 0;
@@ -214,14 +212,11 @@ static void settle(JournalSink *journal, bool was_full)
         journal->sink.room(journal->sink.userdata);
 }
 
-static int on_room(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static int on_room(sd_event_source *, int, uint32_t, void *userdata)
 {
     JournalSink *journal = userdata;
     bool was_full = journal_full(&journal->sink);
 
-    (void)source;
-    (void)fd;
-    (void)events;
     send_waiting(journal);
     journal->patience = sd_event_source_disable_unref(journal->patience);
     settle(journal, was_full);

@@ -6,11 +6,10 @@
 #include <sodium.h>
 #include <time.h>
 
-static uint64_t system_now(const Context *context)
+static uint64_t system_now(const Context *)
 {
     struct timespec now;
 
-    (void)context;
     clock_gettime(CLOCK_REALTIME, &now);
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
@@ -23,9 +22,8 @@ uint64_t monotonic_usec(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static void system_random(const Context *context, void *bytes, size_t size)
+static void system_random(const Context *, void *bytes, size_t size)
 {
-    (void)context;
     randombytes_buf(bytes, size);
 }
 

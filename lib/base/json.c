@@ -273,21 +273,15 @@ int json_parse(BytesView text, int depth, JsonPosition *ret_position, Reason *re
     return reason_set(reason, r, "%s", what.text);
 }
 
-static void wipe(struct json_object *string, void *userdata)
+static void wipe(struct json_object *string, void *)
 {
-    (void)userdata;
     explicit_bzero((char *)json_object_get_string(string),
                    (size_t)json_object_get_string_len(string));
 }
 
-static int set_wipe(struct json_object *value, int flags, struct json_object *parent,
-                    const char *name, size_t *index, void *userdata)
+static int set_wipe(struct json_object *value, int, struct json_object *, const char *, size_t *,
+                    void *)
 {
-    (void)flags;
-    (void)parent;
-    (void)name;
-    (void)index;
-    (void)userdata;
     if (json_object_is_type(value, json_type_string))
         json_object_set_userdata(value, NULL, wipe);
     return JSON_C_VISIT_RETURN_CONTINUE;
@@ -357,12 +351,8 @@ size_t json_length(struct json_object *value)
 
 /* The serializer of what has lost something: it has no text, nor has what contains it. (User data
  * would be simpler, but json-c 0.19 then crashes when it frees the container.) */
-static int no_text(struct json_object *value, struct printbuf *text, int level, int flags)
+static int no_text(struct json_object *, struct printbuf *, int, int)
 {
-    (void)value;
-    (void)text;
-    (void)level;
-    (void)flags;
     return -1;
 }
 

@@ -295,9 +295,8 @@ static int read_proof(struct json_object *value, Reason *reason, Identity *ident
 
 /* --- the whole --- */
 
-static int read_version(struct json_object *value, Reason *reason, Identity *identity)
+static int read_version(struct json_object *value, Reason *reason, Identity *)
 {
-    (void)identity;
     if (!json_object_is_type(value, json_type_int))
         return reason_set(reason, OUTCOME_MALFORMED, "version is not a number");
     if (json_object_get_int64(value) != VERSION)

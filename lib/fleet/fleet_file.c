@@ -213,19 +213,17 @@ static int parse_hosts_list(Parser *parser, struct json_object *value, bool grou
     return 0;
 }
 
-static int parse_hosts(Parser *parser, const char *name, struct json_object *value, void *into)
+static int parse_hosts(Parser *parser, const char *, struct json_object *value, void *into)
 {
-    (void)name;
     return parse_hosts_list(parser, value, true, &((FleetSecret *)into)->hosts);
 }
 
-static int parse_credential(Parser *parser, const char *name, struct json_object *value, void *into)
+static int parse_credential(Parser *parser, const char *, struct json_object *value, void *into)
 {
     FleetSecret *secret = into;
     const char *text = json_text(value);
     Reason reason = {0};
 
-    (void)name;
     if (!text)
         return fail(parser, "\"credential\" must have the form MACHINE@ID, such as "
                             "\"web@db-password\"");
@@ -234,13 +232,12 @@ static int parse_credential(Parser *parser, const char *name, struct json_object
     return 0;
 }
 
-static int parse_generate(Parser *parser, const char *name, struct json_object *value, void *into)
+static int parse_generate(Parser *parser, const char *, struct json_object *value, void *into)
 {
     FleetSecret *secret = into;
     const char *text = json_text(value);
     Reason reason = {0};
 
-    (void)name;
     if (!text)
         return fail(parser, "\"generate\" must be a recipe, such as \"password:32\"");
     if (recipe_parse(text, &reason, &secret->recipe) != 0)
@@ -265,9 +262,8 @@ static int parse_pcrs(Parser *parser, const char *name, struct json_object *valu
     return *mask ? 0 : fail(parser, "\"%s\" must be a list of at least one PCR, such as [7]", name);
 }
 
-static int parse_pending(Parser *parser, const char *name, struct json_object *value, void *into)
+static int parse_pending(Parser *parser, const char *, struct json_object *value, void *into)
 {
-    (void)name;
     if (!json_is_true(value))
         return fail(parser, "\"pending\" can only be true");
     ((FleetSecret *)into)->pending = true;
@@ -324,39 +320,34 @@ static int parse_group(Parser *parser, const char *name, struct json_object *val
     return r == 0 ? -ENOMEM : r;
 }
 
-static int parse_groups(Parser *parser, const char *name, struct json_object *value, void *into)
+static int parse_groups(Parser *parser, const char *, struct json_object *value, void *into)
 {
     static const Member members[] = {{"", parse_group, false}, {0}};
 
-    (void)name;
     return parse_members(parser, value, members, "\"groups\"", into);
 }
 
-static int parse_secrets(Parser *parser, const char *name, struct json_object *value, void *into)
+static int parse_secrets(Parser *parser, const char *, struct json_object *value, void *into)
 {
     static const Member members[] = {{"", parse_secret, false}, {0}};
 
-    (void)name;
     return parse_members(parser, value, members, "\"secrets\"", into);
 }
 
-static int parse_version(Parser *parser, const char *name, struct json_object *value, void *into)
+static int parse_version(Parser *parser, const char *, struct json_object *value, void *)
 {
     int64_t version;
 
-    (void)name;
-    (void)into;
     return json_number(value, VERSION, VERSION, &version)
                ? 0
                : fail(parser, "\"version\" must be %d; a newer one needs a newer nspawn-creds",
                       VERSION);
 }
 
-static int parse_fleet(Parser *parser, const char *name, struct json_object *value, void *into)
+static int parse_fleet(Parser *parser, const char *, struct json_object *value, void *into)
 {
     const char *text = json_text(value);
 
-    (void)name;
     if (!text || !fleet_name_valid(text))
         return fail(parser,
                     "\"fleet\" must be a name of up to %zu of a-z, 0-9 and \"-\", with a letter or "
@@ -366,10 +357,8 @@ static int parse_fleet(Parser *parser, const char *name, struct json_object *val
     return 0;
 }
 
-static int parse_require_proof(Parser *parser, const char *name, struct json_object *value,
-                               void *into)
+static int parse_require_proof(Parser *parser, const char *, struct json_object *value, void *into)
 {
-    (void)name;
     if (!json_is_true(value))
         return fail(parser, "\"requireProof\" can only be true");
     ((FleetFile *)into)->require_proof = true;

@@ -13,9 +13,8 @@
 
 /* --- values; statement_parse() refuses what is not written as statement_format() does --- */
 
-static bool read_version(const char *text, Statement *statement)
+static bool read_version(const char *text, Statement *)
 {
-    (void)statement;
     return strcmp(text, "1") == 0;
 }
 

@@ -125,11 +125,10 @@ static void reply_done(Reply *reply)
     sd_bus_message_unref(reply->message);
 }
 
-static int on_reply(sd_bus_message *message, void *userdata, sd_bus_error *error)
+static int on_reply(sd_bus_message *message, void *userdata, sd_bus_error *)
 {
     Reply *reply = userdata;
 
-    (void)error;
     reply->message = sd_bus_message_ref(message);
     reply->arrived = true;
     return 0;
@@ -171,13 +170,12 @@ int manager_call(Manager *manager, const ManagerMethod *method, sd_bus_message *
 
 /* --- connections --- */
 
-static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *error)
+static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *)
 {
     Manager *manager = userdata;
     const char *path, *unit, *result;
     uint32_t id;
 
-    (void)error;
     if (sd_bus_message_read(message, "uoss", &id, &path, &unit, &result) < 0 || !manager->job ||
         strcmp(path, manager->job) != 0)
         return 0;

@@ -131,13 +131,12 @@ typedef struct RecipeFields {
     size_t length;
 } RecipeFields;
 
-static int parse_type(Parser *parser, const char *name, struct json_object *value, void *into)
+static int parse_type(Parser *parser, const char *, struct json_object *value, void *into)
 {
     RecipeFields *fields = into;
     const char *text = json_text(value);
     RecipeType type;
 
-    (void)name;
     if (!text || !recipe_type_from_name(text, &type))
         return fail(parser, "\"type\" must be \"password\", \"hex\", \"base64\", \"uuid\", "
                             "\"ssh-ed25519\" or \"x25519\"");
@@ -312,11 +311,10 @@ static int parse_choice(Parser *parser, const char *name, struct json_object *va
     return r;
 }
 
-static int parse_services(Parser *parser, const char *member, struct json_object *value, void *into)
+static int parse_services(Parser *parser, const char *, struct json_object *value, void *into)
 {
     PolicyCredential *credential = into;
 
-    (void)member;
     if (!json_object_is_type(value, json_type_array))
         return fail(parser, "\"services\" must be a list, […]");
     if (json_length(value) > LIMIT_POLICY_SERVICES)
@@ -399,7 +397,7 @@ static int check_credential(Parser *parser, const PolicyCredential *credential)
     return 0;
 }
 
-static int parse_credential(Parser *parser, const char *id, struct json_object *value, void *into)
+static int parse_credential(Parser *parser, const char *id, struct json_object *value, void *)
 {
     static const Member members[] = {
         {"store", parse_source},
@@ -422,7 +420,6 @@ static int parse_credential(Parser *parser, const char *id, struct json_object *
     };
     int r = check_id(parser, id);
 
-    (void)into;
     if (r != 0)
         return r;
     if (!value) {
@@ -441,12 +438,10 @@ static int parse_credential(Parser *parser, const char *id, struct json_object *
     return r;
 }
 
-static int parse_credentials(Parser *parser, const char *name, struct json_object *value,
-                             void *into)
+static int parse_credentials(Parser *parser, const char *, struct json_object *value, void *into)
 {
     static const Member any[] = {{NULL, parse_credential}};
 
-    (void)name;
     return parse_members(parser, value, any, "\"credentials\"", into);
 }
 

@@ -28,12 +28,8 @@ static void der_freep(unsigned char **der)
 }
 
 /* PEM can claim to be encrypted; never ask for a password. */
-static int no_password(char *buffer, int size, int writing, void *data)
+static int no_password(char *, int, int, void *)
 {
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)data;
     return -1;
 }
 

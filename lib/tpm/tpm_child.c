@@ -137,21 +137,18 @@ static void send_text(MessageType type, const char *text)
     send_message(&header, NULL, (BytesView){(const uint8_t *)text, strlen(text) + 1});
 }
 
-static void pass_note(void *userdata, const char *text)
+static void pass_note(void *, const char *text)
 {
-    (void)userdata;
     send_text(MESSAGE_NOTE, text);
 }
 
-static void pass_begin(void *userdata, const char *what)
+static void pass_begin(void *, const char *what)
 {
-    (void)userdata;
     send_text(MESSAGE_BEGIN, what);
 }
 
-static void pass_end(void *userdata)
+static void pass_end(void *)
 {
-    (void)userdata;
     send_text(MESSAGE_END, "");
 }
 
