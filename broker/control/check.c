@@ -172,9 +172,8 @@ static int begin(Check *check)
 static int on_turn(sd_event_source *source, uint64_t, void *userdata)
 {
     Check *check = userdata;
-    const AuditSink *sink = check->order.connections->config->audit;
 
-    if (sink->full && sink->full(sink)) {
+    if (audit_sink_full(check->order.connections->config->audit)) {
         sd_event_source_set_time_relative(source, FULL_USEC);
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
     }

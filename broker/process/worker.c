@@ -52,11 +52,9 @@ typedef struct Worker {
 
 static bool may_accept_any(const Worker *worker)
 {
-    AuditSink *audit = worker->config->audit;
-
     /* each request makes an entry */
     return worker->running && worker->phase == PHASE_SERVES && !worker->paused &&
-           !(audit->full && audit->full(audit));
+           !audit_sink_full(worker->config->audit);
 }
 
 static bool may_accept(const Worker *worker)

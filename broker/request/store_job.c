@@ -263,16 +263,9 @@ static void write_entry(const Operation *operation, Message *message)
                       });
 }
 
-static bool is_full(const StoreQueue *queue)
-{
-    const AuditSink *sink = queue->config->audit;
-
-    return sink->full && sink->full(sink);
-}
-
 void store_queue_go_on(StoreQueue *queue)
 {
-    if (queue->held && !is_full(queue)) {
+    if (queue->held && !audit_sink_full(queue->config->audit)) {
         child_hold(queue->held, false);
         child_continue(queue->held);
         queue->held = NULL;
@@ -292,7 +285,7 @@ static void on_message(void *userdata, BytesView text)
         return;
     }
     write_entry(operation, &message);
-    if (is_full(operation->queue)) {
+    if (audit_sink_full(operation->queue->config->audit)) {
         operation->queue->held = operation->child;
         child_hold(operation->child, true);
     } else {

@@ -27,6 +27,11 @@ struct AuditSink {
     void *userdata;
 };
 
+static inline bool audit_sink_full(const AuditSink *sink)
+{
+    return sink->full && sink->full(sink);
+}
+
 /* Writes structured entries to the journal, whose socket is PATH (borrowed); where there is no
  * journal, one line per entry to standard error. A process has one such sink. */
 AuditSink *audit_journal(const char *path);
