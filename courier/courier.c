@@ -87,19 +87,22 @@ int courier_new(const FleetConfig *config, const char *socket, long stall, Reaso
 
 /* --- the broker's side --- */
 
-/* Calls METHOD with the fleet and up to two more texts; a NULL ends them. */
-static int call(const Courier *courier, Client *broker, const char *method, const char *first,
-                BytesView text, const char *second, const char *other, Reason *reason,
-                struct json_object **ret)
+/* What each call needs, and more may be added to. */
+static struct json_object *parameters_of(const Courier *courier)
 {
     struct json_object *parameters = json_object_new_object();
 
     json_add_text(parameters, "fleet", courier->config->name);
-    if (first)
-        json_add_view(parameters, first, text);
-    if (second)
-        json_add_text(parameters, second, other);
-    return client_call(broker, method, parameters, NULL, reason, ret);
+    return parameters;
+}
+
+static int offer(const Courier *courier, Client *broker, BytesView bundle, Reason *reason,
+                 struct json_object **ret)
+{
+    struct json_object *parameters = parameters_of(courier);
+
+    json_add_view(parameters, "bundle", bundle);
+    return client_call(broker, "Offer", parameters, NULL, reason, ret);
 }
 
 /* The outcome that the member "outcome" of REPLY names. */
@@ -135,7 +138,7 @@ static int ask(Courier *courier, Reason *reason)
     int r = client_new_courier(courier->socket, reason, &broker);
 
     if (r == 0)
-        r = call(courier, broker, "Report", NULL, (BytesView){0}, NULL, NULL, reason, &reply);
+        r = client_call(broker, "Report", parameters_of(courier), NULL, reason, &reply);
     if (r == 0 && varlink_text(reply, "report"))
         courier->waits = false;
     return r == 0 ? take_report(courier, reply) : r;
@@ -152,6 +155,7 @@ static int bring(Courier *courier, Client *broker, const char *digest, Reason *r
 {
     _cleanup_(json_object_putp) struct json_object *reply = NULL;
     _cleanup_(bytes_done) Bytes content = {0};
+    struct json_object *parameters;
     char name[NAME_BYTES_MAX + DIGEST_TEXT_BYTES], actual[DIGEST_TEXT_BYTES];
     uint8_t digits[32];
     int r;
@@ -167,40 +171,42 @@ static int bring(Courier *courier, Client *broker, const char *digest, Reason *r
     digest_format(bytes_view(&content), actual);
     if (strcmp(actual, digest) != 0)
         return reason_set(reason, OUTCOME_CARRIER_FAILED, "%s has another digest", name);
-    return call(courier, broker, "Blob", "data", bytes_view(&content), "sha256", digest, reason,
-                &reply);
+    parameters = parameters_of(courier);
+    json_add_view(parameters, "data", bytes_view(&content));
+    json_add_text(parameters, "sha256", digest);
+    return client_call(broker, "Blob", parameters, NULL, reason, &reply);
 }
 
 /* Offers BUNDLE, and commits it when the broker has all files. */
 static int deliver(Courier *courier, BytesView bundle, Reason *reason)
 {
     _cleanup_(client_freep) Client *broker = NULL;
-    _cleanup_(json_object_putp) struct json_object *offer = NULL, *commit = NULL;
+    _cleanup_(json_object_putp) struct json_object *offered = NULL, *committed = NULL;
     struct json_object *missing;
     int r = client_new_courier(courier->socket, reason, &broker);
 
     if (r == 0)
-        r = call(courier, broker, "Offer", "bundle", bundle, NULL, NULL, reason, &offer);
+        r = offer(courier, broker, bundle, reason, &offered);
     if (r == 0)
-        r = take_report(courier, offer);
+        r = take_report(courier, offered);
     if (r == 0)
-        r = outcome_of(offer, reason);
+        r = outcome_of(offered, reason);
     if (r != 0)
         return r;
-    missing = json_object_object_get(offer, "missing");
+    missing = json_object_object_get(offered, "missing");
     for (size_t i = 0; r == 0 && i < json_length(missing); i++)
         r = bring(courier, broker, json_text(json_object_array_get_idx(missing, i)), reason);
     if (r == 0)
-        r = call(courier, broker, "Commit", NULL, (BytesView){0}, NULL, NULL, reason, &commit);
+        r = client_call(broker, "Commit", parameters_of(courier), NULL, reason, &committed);
     if (r == 0)
-        r = take_report(courier, commit);
+        r = take_report(courier, committed);
     if (r == 0)
-        r = outcome_of(commit, reason);
+        r = outcome_of(committed, reason);
     courier->waits = r == 0 && courier->reports;
     courier->questions = QUESTIONS;
     if (r == 0)
         courier->sequence =
-            (uint64_t)json_object_get_int64(json_object_object_get(offer, "sequence"));
+            (uint64_t)json_object_get_int64(json_object_object_get(offered, "sequence"));
     return r;
 }
 
