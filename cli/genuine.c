@@ -13,9 +13,11 @@
 #include <string.h>
 
 /* A list of endorsement keys, bytes: one of 100,000 hosts. */
-#define LIST_BYTES  ((size_t)16 * 1024 * 1024)
+#define LIST_BYTES             ((size_t)16 * 1024 * 1024)
+/* A certificate of TPM_CERTIFICATE_BYTES_MAX, in PEM with words before it. */
+#define CERTIFICATE_FILE_BYTES (4 * TPM_CERTIFICATE_BYTES_MAX)
 /* So much of an endorsement key's digest tells it from the others of a TPM. */
-#define SHORT_BYTES ((size_t)8)
+#define SHORT_BYTES            ((size_t)8)
 
 void genuine_done(Genuine *genuine)
 {
@@ -105,6 +107,20 @@ static int read_one(const Options *options, Reason *reason, Genuine *genuine)
                             options->ek);
 }
 
+static int read_certificate(const char *path, Reason *reason, Bytes *ret)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    Reason why = {0};
+    int r = file_read(path, CERTIFICATE_FILE_BYTES, reason, &file);
+
+    if (r != 0)
+        return r;
+    r = tpm_certificate_read(bytes_view(&file), &why, ret);
+    return r == OUTCOME_BAD_IDENTITY
+               ? reason_set(reason, OUTCOME_NOT_GENUINE, "%.200s: %s", path, why.text)
+               : r;
+}
+
 int genuine_load(const Options *options, Reason *reason, Genuine *ret)
 {
     _cleanup_(genuine_done) Genuine genuine = {.options = options};
@@ -122,8 +138,7 @@ int genuine_load(const Options *options, Reason *reason, Genuine *ret)
     else if (options->ek)
         r = read_one(options, reason, &genuine);
     else if (options->ek_certificate)
-        r = file_read(options->ek_certificate, TPM_CERTIFICATE_BYTES_MAX, reason,
-                      &genuine.certificate);
+        r = read_certificate(options->ek_certificate, reason, &genuine.certificate);
     if (r != 0) /* the remedy for what is too large is about secrets */
         return r == OUTCOME_TOO_LARGE ? OUTCOME_NOT_GENUINE : r;
     *ret = TAKE(genuine);

@@ -331,7 +331,7 @@ static const OptionInfo infos[] = {
     {OPTION_ENDORSEMENT, "ek-ca", "=DIRECTORY", FIELD(ek_ca),
      "Certificates of TPM manufacturers, to one of which the host's has to lead"},
     {OPTION_ENDORSEMENT, "ek-certificate", "=FILE", FIELD(ek_certificate),
-     "The certificate of the host's endorsement key, if its TPM has none (DER)"},
+     "The certificate of the host's endorsement key, if its TPM has none (DER, PEM)"},
     {OPTION_ENDORSEMENT, "ek", "=SHA256", FIELD(ek),
      "The endorsement key that the host has to have"},
     {OPTION_ENDORSEMENT, "ek-list", "=FILE", FIELD(ek_list),

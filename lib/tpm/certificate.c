@@ -43,6 +43,33 @@ static X509 *parse(BytesView der)
     return NULL;
 }
 
+/* NULL if TEXT does not begin with one certificate in PEM. */
+static X509 *parse_pem(BytesView text)
+{
+    _cleanup_(BIO_freep) BIO *bio =
+        text.size <= INT_MAX ? BIO_new_mem_buf(text.data, (int)text.size) : NULL;
+
+    return bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+}
+
+int tpm_certificate_read(BytesView file, Reason *reason, Bytes *ret)
+{
+    _cleanup_(X509_freep) X509 *der = parse(file);
+    _cleanup_(X509_freep) X509 *pem = der ? NULL : parse_pem(file);
+    uint8_t *bytes = NULL;
+    int size = pem ? i2d_X509(pem, &bytes) : 0, r;
+
+    ERR_clear_error(); /* libcrypto collects them */
+    if (der)
+        return bytes_dup(file, ret);
+    if (size <= 0)
+        return reason_set(reason, OUTCOME_BAD_IDENTITY,
+                          "it is not an X.509 certificate in DER or PEM");
+    r = bytes_dup((BytesView){bytes, (size_t)size}, ret);
+    OPENSSL_free(bytes);
+    return r;
+}
+
 /* --- authorities --- */
 
 /* Whether FILE consists of certificates. */

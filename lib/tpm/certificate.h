@@ -14,6 +14,10 @@
 /* The largest file of certificates, bytes. */
 #define TPM_AUTHORITY_BYTES_MAX ((size_t)256 * 1024)
 
+/* Takes the certificate in FILE, which is X.509 in DER or PEM, alone. RET is DER.
+ * OUTCOME_BAD_IDENTITY; -ENOMEM. */
+int tpm_certificate_read(BytesView file, Reason *reason, Bytes *ret);
+
 /* Checks that CERTIFICATE (X.509 in DER, alone) is that of KEY, an endorsement key, is valid at NOW
  * (µs since 1970), and leads to a root in DIRECTORY. Its files are roots and intermediate
  * certificates, in PEM (any number) or DER; other files are refused. OUTCOME_BAD_IDENTITY if the
