@@ -271,6 +271,28 @@ static void test_load(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
+/* The last increment is in the future: the clock was set back since. The pause is that of one that
+ * was made now, and not an hour. */
+static void test_clock_set_back(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = begin(false);
+    uint64_t now = broker->context.now(&broker->context), begun;
+
+    (void)state;
+    broker_start(broker);
+    wait_for_value(6);
+    assert_int_equal(broker_stop(broker), 0);
+    assert_int_equal(rollback_take(broker->config.store_path, TPM_COUNTER_DEFAULT, 6,
+                                   now + UINT64_C(3600) * 1000 * 1000, NULL),
+                     0);
+    begun = monotonic_usec();
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", "x", 20), ANSWER_RIGHT);
+    /* the one that the state asks for */
+    wait_for_value(7);
+    assert_true(monotonic_usec() - begun >= broker->config.rollback_usec);
+}
+
 /* An increment that failed is made later, and nothing is noticed. */
 static void test_increment_fails(void **state)
 {
@@ -311,7 +333,7 @@ int main(void)
         cmocka_unit_test(test_starts),      cmocka_unit_test(test_noticed),
         cmocka_unit_test(test_other_store), cmocka_unit_test(test_unchecked),
         cmocka_unit_test(test_load),        cmocka_unit_test(test_increment_fails),
-        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_killed),      cmocka_unit_test(test_clock_set_back),
     };
 
     counter =
