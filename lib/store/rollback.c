@@ -196,12 +196,14 @@ static void hash_file(const Rollback *rollback, const CredentialName *name, Byte
     sodium_memzero(&state, sizeof(state));
 }
 
-/* The entry of NAME in STORE; zeros, which add nothing, if it has no file that can be delivered. */
+/* The entry of NAME in STORE; zeros, which add nothing, if it has no file that can be delivered. It
+ * is the broker that delivers: root must not count what the broker cannot read, or each would find
+ * the other's index wrong. */
 static int hash_stored(const Rollback *rollback, const Store *store, const CredentialName *name,
                        Reason *reason, uint8_t ret[ROLLBACK_INDEX_BYTES])
 {
     _cleanup_(bytes_done) Bytes file = {0};
-    int r = store_read(store, name, reason, &file);
+    int r = store_read_as_broker(store, name, reason, &file);
 
     memset(ret, 0, ROLLBACK_INDEX_BYTES);
     if (r == 0)

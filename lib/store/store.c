@@ -284,6 +284,34 @@ int store_read(const Store *store, const CredentialName *name, Reason *reason, B
     return read_entry(store, name, STORE_SEALED, reason, ret);
 }
 
+/* Whether the kernel would let the broker read FD, which it does not ask for root. */
+static bool broker_may_read(const Store *store, int fd)
+{
+    const struct passwd *user;
+    bool as_owner, as_other;
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return false;
+    as_owner = status.st_mode & S_IRUSR;
+    as_other = status.st_mode & (status.st_gid == store->group ? S_IRGRP : S_IROTH);
+    if (status.st_uid == 0 || as_owner == as_other)
+        return as_other;
+    user = getpwnam(BROKER_USER);
+    return user && status.st_uid == user->pw_uid ? as_owner : as_other;
+}
+
+int store_read_as_broker(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret)
+{
+    Path path = path_of(name, STORE_SEALED);
+    _cleanup_(closep) int fd = -1;
+    int r = open_entry(store, name, STORE_SEALED, reason, &fd);
+
+    if (r == 0 && geteuid() == 0 && !broker_may_read(store, fd))
+        r = reason_set(reason, -EACCES, "the broker may not read the store's %s", path.text);
+    return r == 0 ? file_read_fd(fd, path.text, LIMIT_FILE_BYTES, reason, ret) : r;
+}
+
 int store_read_public(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret)
 {
     int r = read_entry(store, name, STORE_PUBLIC, reason, ret);

@@ -52,6 +52,11 @@ DEFINE_CLEANUP(Store *, store_free);
  * everybody may write to, or a negative errno. */
 int store_read(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret);
 
+/* As store_read(), but in root's programs, too, a file that the broker may not read is -EACCES. An
+ * access control list is not looked at. */
+int store_read_as_broker(const Store *store, const CredentialName *name, Reason *reason,
+                         Bytes *ret);
+
 /* Reads both halves of NAME, from the same commit; the public half is empty if there is none.
  * Returns what store_read() returns, or OUTCOME_CHANGED if it changes again and again meanwhile. */
 int store_read_pair(const Store *store, const CredentialName *name, Reason *reason,

@@ -8,7 +8,9 @@
 #include "steps.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <sys/file.h>
+#include <sys/wait.h>
 
 /* What a kill leaves does not depend on it, and it takes most of the time. */
 int __wrap_fsync(int fd);
@@ -354,6 +356,100 @@ static void test_tpm_fails(void **state)
     assert_int_equal(counter_value(fixture), 7);
 }
 
+/* --- the broker, which may not read all that root may --- */
+
+#define OTHER_UID ((uid_t)65534)
+#define OTHER_GID ((gid_t)65533)
+
+/* What the broker says, with its own rights, and not those of root. */
+static int verdict_of_broker(Fixture *fixture)
+{
+    const struct passwd *user = getpwnam(BROKER_USER);
+    struct stat status;
+    int r;
+    pid_t pid;
+
+    assert_int_equal(stat(fixture->store, &status), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        RollbackVerdict how;
+        uid_t uid = user ? user->pw_uid : OTHER_UID;
+
+        if (setgroups(0, NULL) < 0 || setresgid(status.st_gid, status.st_gid, status.st_gid) < 0 ||
+            setresuid(uid, uid, uid) < 0)
+            _exit(101);
+        r = verdict(fixture, &how);
+        _exit(r >= 0 ? r : 102);
+    }
+    assert_int_equal(waitpid(pid, &r, 0), pid);
+    assert_true(WIFEXITED(r));
+    return WEXITSTATUS(r);
+}
+
+static void expect_both_well(Fixture *fixture)
+{
+    expect_well(fixture);
+    assert_int_equal(verdict_of_broker(fixture), 0);
+}
+
+static void expect_both_noticed(Fixture *fixture)
+{
+    expect_noticed(fixture, "restored or changed");
+    assert_int_equal(verdict_of_broker(fixture), OUTCOME_ROLLED_BACK);
+}
+
+/* Whatever root puts into the store, root and the broker have the same index of it; and a file that
+ * the broker may read is in it. */
+static void test_unreadable(void **state)
+{
+    const struct passwd *user = getpwnam(BROKER_USER);
+    Fixture *fixture = *state;
+    gid_t group = getgrnam(BROKER_USER) ? getgrnam(BROKER_USER)->gr_gid : OTHER_GID;
+    const struct {
+        uid_t uid;
+        gid_t gid;
+        mode_t mode;
+        bool counts;
+        bool of_broker; /* only if there is the broker's user */
+    } rows[] = {
+        {0, 0, 0600, false, false},
+        {0, 0, 0640, false, false},
+        {0, 0, 0644, true, false},
+        {0, group, 0640, true, false},
+        {0, group, 0604, false, false},
+        {user ? user->pw_uid : 0, group, 0600, true, true},
+        {user ? user->pw_uid : 0, group, 0040, false, true},
+    };
+    char path[256];
+
+    if (geteuid() != 0)
+        test_skip("only root may read what the broker may not");
+    assert_int_equal(chmod(fixture->folder.path, 0755), 0);
+    assert_int_equal(chmod(fixture->counter, 0644), 0);
+    assert_int_equal(chown(fixture->store, 0, group), 0);
+    assert_int_equal(change(fixture, "web@a", "one"), 0);
+    snprintf(path, sizeof(path), "%s/web/b.cred", fixture->store);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if (rows[i].of_broker && !user)
+            continue;
+        turn_on(fixture);
+        expect_both_well(fixture);
+        test_write_file(path, test_view("by hand"), 0600);
+        assert_int_equal(chown(path, rows[i].uid, rows[i].gid), 0);
+        assert_int_equal(chmod(path, rows[i].mode), 0);
+        if (rows[i].counts)
+            expect_both_noticed(fixture);
+        turn_on(fixture);
+        expect_both_well(fixture);
+        /* a commit takes it from the index as it was there */
+        assert_int_equal(change(fixture, "web@b", "two"), 0);
+        expect_both_well(fixture);
+        assert_int_equal(change(fixture, "web@b", NULL), 0);
+        expect_both_well(fixture);
+    }
+}
+
 int main(void)
 {
 #define with_store(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -369,6 +465,7 @@ int main(void)
         with_store(test_fleets),
         with_store(test_tpm_fails),
         with_store(test_one_at_a_time),
+        with_store(test_unreadable),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_killed_commit),
     };
