@@ -51,14 +51,16 @@ static void judge(Walk *walk, const struct stat *status, const char *name)
 }
 
 /* Takes the first component off what is left; false if there is none. */
-static bool next_component(Walk *walk, char name[NAME_MAX + 1])
+static bool next_component(Walk *walk, char name[PATH_MAX])
 {
     size_t skip = strspn(walk->rest, "/");
     size_t length = strcspn(walk->rest + skip, "/");
 
     if (length == 0)
         return false;
-    snprintf(name, NAME_MAX + 1, "%.*s", (int)length, walk->rest + skip);
+    /* whole, so that the kernel refuses what is too long for a name */
+    memcpy(name, walk->rest + skip, length);
+    name[length] = '\0';
     memmove(walk->rest, walk->rest + skip + length, strlen(walk->rest + skip + length) + 1);
     return true;
 }
@@ -132,7 +134,8 @@ static int begin(Walk *walk, const char *path)
     const char *root = walk->context->root;
     struct stat status;
 
-    snprintf(walk->rest, sizeof(walk->rest), "%s", path);
+    if ((size_t)snprintf(walk->rest, sizeof(walk->rest), "%s", path) >= sizeof(walk->rest))
+        return -ENAMETOOLONG;
     walk->top = open(*root ? root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     walk->at = walk->top < 0 ? -1 : fcntl(walk->top, F_DUPFD_CLOEXEC, 0);
     if (walk->at < 0 || fstat(walk->at, &status) < 0)
@@ -145,7 +148,7 @@ int trusted_file_open(const Context *context, const char *path, Reason *reason, 
 {
     _cleanup_(walk_done) Walk walk = {.context = context, .path = path, .top = -1, .at = -1};
     _cleanup_(closep) int fd = -1;
-    char name[NAME_MAX + 1];
+    char name[PATH_MAX];
     int r = begin(&walk, path);
 
     while (r == 0 && fd < 0)
@@ -169,7 +172,7 @@ int trusted_directory_check(const Context *context, const char *path, Reason *re
 {
     _cleanup_(walk_done) Walk walk = {.context = context, .path = path, .top = -1, .at = -1};
     _cleanup_(closep) int fd = -1;
-    char name[NAME_MAX + 1];
+    char name[PATH_MAX];
     int r = begin(&walk, path);
 
     while (r == 0 && fd < 0 && next_component(&walk, name))

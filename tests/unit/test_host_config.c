@@ -3,9 +3,12 @@
 
 #include "support.h"
 
+#include "base/cleanup.h"
+#include "base/trusted_file.h"
 #include "policy/host_config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -333,6 +336,34 @@ static void test_links(void **state)
     test_folder_remove(&folder);
 }
 
+/* What is too long is not cut: that may be another file. */
+static void test_long_names(void **state)
+{
+    TestFolder folder = make_root();
+    Context context = test_context(folder.path);
+    char name[NAME_MAX + 2] = "", path[PATH_MAX + 1], file[NAME_MAX + 8];
+
+    (void)state;
+    memset(name, 'x', NAME_MAX);
+    snprintf(file, sizeof(file), "srv/%s", name);
+    write_config(&folder, file, "");
+    for (int more = 0; more < 2; more++) {
+        int expected = more ? -ENAMETOOLONG : 0;
+        _cleanup_(closep) int of_name = -1, of_path = -1;
+
+        name[NAME_MAX] = more ? 'x' : '\0';
+        snprintf(path, sizeof(path), "/srv/%s", name);
+        assert_int_equal(trusted_file_open(&context, path, NULL, &of_name), expected);
+        /* a path that would be another file's without its last byte */
+        memset(path, '/', sizeof(path));
+        name[NAME_MAX] = '\0';
+        strcpy(path + PATH_MAX - 1 - strlen(file), file);
+        strcat(path, more ? "y" : "");
+        assert_int_equal(trusted_file_open(&context, path, NULL, &of_path), expected);
+    }
+    test_folder_remove(&folder);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -343,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_files_that_are_not_trusted),
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_long_values),
+        cmocka_unit_test(test_long_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
