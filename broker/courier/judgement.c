@@ -46,6 +46,20 @@ static void name_statement(BytesView text, Verdict *verdict)
         digest_format(bytes_view(&bundle.statement), verdict->statement);
 }
 
+/* Opens the accepted set, if there is one. If it cannot be read, its sequence is unknown, so that
+ * no other may follow before a reset. That says nothing about the offer. */
+static int open_accepted(const ServerConfig *config, const char *fleet, Reason *reason,
+                         FleetSet *ret)
+{
+    int r = fleet_set_open(config->store_path, fleet, reason, ret);
+
+    if (r == OUTCOME_NO_SET)
+        r = 0;
+    if (r == 0)
+        *reason = (Reason){0};
+    return r > 0 ? OUTCOME_STORE_UNSAFE : r;
+}
+
 /* The outcome with which an earlier broker refused it, or 0. */
 static int recall(const ServerConfig *config, const char *fleet, uint64_t now, Verdict *verdict)
 {
@@ -75,13 +89,13 @@ static int judge(const ServerConfig *config, const char *name, BytesView bundle,
         r = fleet_config_signers(context, name, reason, &signers);
     if (r == 0)
         r = fleet_host_read(config->store_path, reason, &trust.host);
-    if (r == 0)
-        r = fleet_set_open(config->store_path, name, reason, &old);
-    if (r != 0 && r != OUTCOME_NO_SET)
+    if (r != 0)
         return r;
-    *reason = (Reason){0};
     strcpy(verdict->host, fleet.host);
     name_statement(bundle, verdict);
+    r = open_accepted(config, name, reason, &old);
+    if (r != 0)
+        return r;
     trust.threshold = fleet.threshold;
     trust.sequence = old.floor;
     trust.root = old.statement.root;

@@ -85,12 +85,19 @@ static int make_report(const Offer *offer, int rc, const Reason *reason, Bytes *
     return offer_report_make(offer->order.connections->config, &report, ret);
 }
 
+/* Whether the next try may have another result, because RC says nothing about the set. */
+static bool is_passing(int rc)
+{
+    return rc < 0 || rc == OUTCOME_TPM_BUSY || rc == OUTCOME_TPM_RESET ||
+           /* another set was accepted meanwhile: this one has to be judged again */
+           rc == OUTCOME_CHANGED;
+}
+
 static void refuse(Offer *offer, int rc, const Reason *reason)
 {
     if (rc > 0 && offer->statement[0])
         (void)make_report(offer, rc, reason, &offer->report);
-    /* if another set was accepted meanwhile, this one has to be judged again */
-    if (rc == OUTCOME_CHANGED)
+    if (is_passing(rc))
         return;
     if (refusals_add(offer->order.refusals, offer->fleet, offer->digest, rc, reason,
                      bytes_view(&offer->report)))

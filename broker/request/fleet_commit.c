@@ -158,7 +158,7 @@ static StoreChange change_of(const FleetSet *old, const FleetCommit *commit, siz
 /* The records of a set that is accepted, and their texts. */
 typedef struct Records {
     Bytes changes, restored, pending;
-    StoreRecord list[4];
+    StoreRecord list[5];
     size_t count;
 } Records;
 
@@ -205,6 +205,15 @@ static int make_records(const FleetSet *old, const FleetCommit *commit, Records 
     return r;
 }
 
+/* Ends a reset: it must not count again if this bundle is ever damaged in the same way. */
+static void end_reset(const Store *store, Records *records)
+{
+    _cleanup_(bytes_done) Bytes reset = {0};
+
+    if (store_read_record(store, FLEET_RESET_RECORD, NULL, &reset) != OUTCOME_NOT_FOUND)
+        records->list[records->count++] = (StoreRecord){FLEET_RESET_RECORD, (BytesView){0}};
+}
+
 int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *store,
                      const StoreCommit *base, Reason *reason)
 {
@@ -219,14 +228,15 @@ int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *s
     if (commit->refused.size > 0)
         return fleet_set_refuse(store, bytes_view(&commit->refused), reason);
     r = fleet_set_open(path, commit->fleet, NULL, &old);
-    /* what cannot be read of the old set is replaced by the new one */
-    if (r < 0)
-        return reason_set(reason, r, "cannot read the accepted set of the fleet %s", commit->fleet);
+    if (r != 0 && r != OUTCOME_NO_SET)
+        return reason_set(reason, r > 0 ? OUTCOME_CHANGED : r,
+                          "cannot read the accepted set of the fleet %s", commit->fleet);
     if (strcmp(old.digest, commit->base) != 0)
         return reason_set(reason, OUTCOME_CHANGED, "another set of the fleet %s was accepted",
                           commit->fleet);
     if (make_records(&old, commit, &records) != 0)
         return -ENOMEM;
+    end_reset(store, &records);
     changes = calloc(commit->manifest.count + old.manifest.count + 1, sizeof(changes[0]));
     if (!changes)
         return -ENOMEM;

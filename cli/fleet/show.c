@@ -237,7 +237,7 @@ static int run_reset(const Context *context, const Options *options, char **argu
 
     (void)context;
     if (r == 0)
-        r = fleet_set_open(options->host->store, arguments[0], &reason, &set);
+        r = fleet_set_open_damaged(options->host->store, arguments[0], &reason, &set);
     if (r == 0)
         r = confirm(options, &reason,
                     "Accept any sequence of the fleet %s next, also one below %llu that a carrier "

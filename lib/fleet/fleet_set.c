@@ -58,19 +58,15 @@ int fleet_set_list(const char *store, Reason *reason, char ***ret)
 /* --- opening --- */
 
 /* A reset counts for the bundle that was accepted then, and not for later ones. */
-static int read_floor(FleetSet *set, Reason *reason)
+static int read_reset(const FleetSet *set, Reason *reason, bool *ret)
 {
     _cleanup_(bytes_done) Bytes reset = {0};
     char digest[DIGEST_TEXT_BYTES];
     int r = store_read_record(set->store, FLEET_RESET_RECORD, reason, &reset);
 
-    if (r != 0 && r != OUTCOME_NOT_FOUND)
-        return r;
     digest_format(bytes_view(&set->bundle), digest);
-    set->floor = r == 0 && bytes_view_equal(bytes_view(&reset), text_view(digest))
-                     ? 0
-                     : set->statement.sequence;
-    return 0;
+    *ret = r == 0 && bytes_view_equal(bytes_view(&reset), text_view(digest));
+    return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
 static int read_bundle(FleetSet *set, Reason *reason)
@@ -134,20 +130,48 @@ static int parse(const char *store, Reason *reason, FleetSet *set)
     int r = read_bundle(set, &what);
 
     fleet_set_path(store, set->fleet, path);
-    return r > 0 ? reason_set(reason, r, "the accepted bundle in %.200s: %s", path, what.text) : r;
+    return r > 0 ? reason_set(reason, r,
+                              "the accepted bundle %.100s/.record." FLEET_SET_RECORD
+                              " is damaged (%.60s). After nspawn-creds fleet reset %s the next set "
+                              "replaces it",
+                              path, what.text, set->fleet)
+                 : r;
 }
 
 int fleet_set_open(const char *store, const char *fleet, Reason *reason, FleetSet *ret)
+{
+    _cleanup_(fleet_set_done) FleetSet set = {0};
+    bool reset = false;
+    int r = open_bundle(store, fleet, reason, &set);
+
+    if (r == 0)
+        r = read_reset(&set, reason, &reset);
+    if (r == 0)
+        r = parse(store, reason, &set);
+    if (r == OUTCOME_BAD_BUNDLE && reset)
+        return reason_set(reason, OUTCOME_NO_SET,
+                          "what this host has accepted from the fleet %s is damaged, and the next "
+                          "set replaces it",
+                          fleet);
+    set.floor = reset ? 0 : set.statement.sequence;
+    if (r == 0)
+        r = read_both_instead(&set);
+    if (r == 0)
+        *ret = TAKE(set);
+    return r;
+}
+
+int fleet_set_open_damaged(const char *store, const char *fleet, Reason *reason, FleetSet *ret)
 {
     _cleanup_(fleet_set_done) FleetSet set = {0};
     int r = open_bundle(store, fleet, reason, &set);
 
     if (r == 0)
         r = parse(store, reason, &set);
-    if (r == 0)
-        r = read_floor(&set, reason);
-    if (r == 0)
-        r = read_both_instead(&set);
+    if (r == OUTCOME_BAD_BUNDLE) {
+        set.statement = (Statement){0};
+        r = 0;
+    }
     if (r == 0)
         *ret = TAKE(set);
     return r;

@@ -6,6 +6,7 @@
 #include "offer_fixture.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static void sign_otherwise(Fleet *fleet, Set *set)
 {
@@ -242,6 +243,94 @@ static void test_several_refusals(void **state)
     assert_int_equal(fleet->broker->shared->tpm_begun, begun);
 }
 
+/* What the host cannot do at the moment is no refusal, for no broker. */
+static void test_passing_failures(void **state)
+{
+    static const int outcomes[] = {OUTCOME_TPM_BUSY, OUTCOME_TPM_RESET};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(outcomes); i++) {
+        _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+        _cleanup_(set_done) Set set = set_of(fleet, 7, both, 2, 1);
+
+        fleet->broker->shared->tpm_rc = outcomes[i];
+        for (int again = 0; again < 2; again++)
+            assert_int_not_equal(carry(fleet, &set), 0);
+        assert_int_equal(broker_records(fleet->broker, "rejected"), 0);
+        if (i == 0) {
+            assert_int_equal(broker_stop(fleet->broker), 0);
+            broker_start(fleet->broker);
+        }
+        fleet->broker->shared->tpm_rc = 0;
+        assert_int_equal(carry(fleet, &set), 0);
+        assert_int_equal(accepted(fleet), 7);
+    }
+}
+
+static void test_errors_of_the_system(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set set = set_of(fleet, 7, both, 2, 1);
+    _cleanup_(bytes_done) Bytes bundle = bundle_of(fleet, &set, fleet->secret);
+    _cleanup_(client_freep) Client *client = courier_of(fleet);
+    const char *folder = test_path(&fleet->broker->folder, "fleet/prod");
+
+    (void)state;
+    test_write_file(folder, test_view("not a directory"), 0640);
+    assert_true(call_courier(client, "Offer", "bundle", bytes_view(&bundle), NULL, NULL) < 0);
+    assert_int_equal(broker_records(fleet->broker, "rejected"), 0);
+    assert_int_equal(unlink(folder), 0);
+    assert_int_equal(carry(fleet, &set), 0);
+    assert_int_equal(accepted(fleet), 7);
+}
+
+/* --- the accepted bundle is damaged --- */
+
+static const char *record_path(const Fleet *fleet)
+{
+    static char path[PATH_MAX];
+
+    fleet_set_path(fleet->broker->config.store_path, "prod", path);
+    strcat(path, "/.record." FLEET_SET_RECORD);
+    return path;
+}
+
+static void reset(const Fleet *fleet)
+{
+    _cleanup_(fleet_set_done) FleetSet set = {0};
+
+    assert_int_equal(fleet_set_open_damaged(fleet->broker->config.store_path, "prod", NULL, &set),
+                     0);
+    assert_int_equal(fleet_set_reset(&set, NULL), 0);
+}
+
+/* Nobody knows the last sequence then, so that root has to let the next set in, and it alone. */
+static void test_damaged_bundles(void **state)
+{
+    static const char *const damages[] = {"", "{}", "\1\2\3"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(damages); i++) {
+        _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+        _cleanup_(set_done) Set first = set_of(fleet, 7, both, 2, 1),
+                                old = set_of(fleet, 6, both, 2, 2),
+                                next = set_of(fleet, 8, both, 2, 3),
+                                last = set_of(fleet, 9, both, 2, 4);
+
+        assert_int_equal(carry(fleet, &first), 0);
+        test_write_file(record_path(fleet), test_view(damages[i]), 0640);
+        assert_int_equal(carry(fleet, &old), OUTCOME_STORE_UNSAFE);
+        reset(fleet);
+        assert_int_equal(carry(fleet, &next), 0);
+        assert_int_equal(accepted(fleet), 8);
+        assert_int_equal(client_ask(fleet->broker, "web", "a", 31), ANSWER_RIGHT);
+        test_write_file(record_path(fleet), test_view(damages[i]), 0640);
+        assert_int_equal(carry(fleet, &last), OUTCOME_STORE_UNSAFE);
+        assert_int_equal(broker_records(fleet->broker, "rejected"), 1);
+        assert_int_equal(accepted(fleet), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +340,9 @@ int main(void)
         cmocka_unit_test(test_refused_offers_are_reported),
         cmocka_unit_test(test_the_pause_outlives_the_broker),
         cmocka_unit_test(test_several_refusals),
+        cmocka_unit_test(test_passing_failures),
+        cmocka_unit_test(test_errors_of_the_system),
+        cmocka_unit_test(test_damaged_bundles),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
