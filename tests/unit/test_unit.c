@@ -141,7 +141,6 @@ static void test_decisions(void **state)
 
 static void test_purposes(void **state)
 {
-    char *services[] = {(char[]){"app.service"}, (char[]){"other.service"}};
     static const struct {
         PolicyDelivery has; /* _POLICY_DELIVERY_MAX: there is no policy */
         size_t services;
@@ -176,6 +175,8 @@ static void test_purposes(void **state)
         bool has = rows[i].has != _POLICY_DELIVERY_MAX;
         PolicyFile file = {.name = (char[]){"web.json"}};
         Policy policy = {.files = &file, .file_count = 1};
+        char *services[3] = {rows[i].services > 0 ? (char[]){"app.service"} : NULL,
+                             rows[i].services > 1 ? (char[]){"other.service"} : NULL};
         PolicyCredential credential = {
             .delivery = rows[i].has,
             .services = services,
