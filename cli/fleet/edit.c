@@ -76,9 +76,9 @@ static int store_patiently(const Editing *editing, Reason *reason)
     while ((r = store(editing, reason)) != 0 && r != OUTCOME_USAGE) {
         output_error(r, editing->secret, reason);
         if (confirm_choice(editing->options, "tg",
-                           "The new value was not stored yet. Try again (t), or give up (g)?") !=
-            't')
-            return reason_set(reason, OUTCOME_USAGE, "the new value is lost; nothing was changed");
+                           "Storing the new value failed. Try again (t), or give up (g)?") != 't')
+            return reason_set(reason, OUTCOME_USAGE,
+                              "the new value was given up after the error above");
     }
     return r;
 }

@@ -343,10 +343,11 @@ int masters_write(const Repository *repository, const Recipients *recipients,
     into = repository_directory(repository, NEW_SECRETS);
     r = into < 0 ? reason_set(reason, into, "cannot open %s", NEW_SECRETS)
                  : fill(into, old, recipients, changes, count, reason);
-    if (r == 0 && (renameat2(repository->fd, NEW_SECRETS, repository->fd, REPOSITORY_SECRETS,
-                             old >= 0 ? RENAME_EXCHANGE : RENAME_NOREPLACE) < 0 ||
-                   fsync(repository->fd) < 0))
+    if (r == 0 && renameat2(repository->fd, NEW_SECRETS, repository->fd, REPOSITORY_SECRETS,
+                            old >= 0 ? RENAME_EXCHANGE : RENAME_NOREPLACE) < 0)
         r = reason_set(reason, -errno, "cannot put %s in place", REPOSITORY_SECRETS);
+    if (r == 0)
+        r = directory_sync(repository->fd, REPOSITORY_SECRETS, reason);
     repository_remove_tree(repository->fd, NEW_SECRETS, 1);
     return r;
 }

@@ -164,6 +164,16 @@ static void clear_leftovers(int directory)
             unlinkat(directory, name, 0);
 }
 
+int directory_sync(int directory, const char *path, Reason *reason)
+{
+    return fsync(directory) == 0
+               ? 0
+               : reason_set(reason, -errno,
+                            "%s has its new content, which may not survive a crash: cannot write "
+                            "its directory to the disk",
+                            path);
+}
+
 /* PATH is for messages. */
 static int write_at(int directory, const char *name, const char *path, BytesView content,
                     uid_t owner, FileOwnership ownership, bool replace, Reason *reason)
@@ -176,9 +186,8 @@ static int write_at(int directory, const char *name, const char *path, BytesView
     r = create(directory, temporary, content, owner, ownership);
     if (r < 0)
         return reason_set(reason, r, "cannot write %s", path);
-    if (renameat2(directory, temporary, directory, name, replace ? 0 : RENAME_NOREPLACE) == 0 &&
-        fsync(directory) == 0)
-        return 0;
+    if (renameat2(directory, temporary, directory, name, replace ? 0 : RENAME_NOREPLACE) == 0)
+        return directory_sync(directory, path, reason);
     r = reason_set(reason, -errno, "cannot write %s", path);
     unlinkat(directory, temporary, 0);
     return r;

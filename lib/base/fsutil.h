@@ -31,9 +31,12 @@ int file_write_fd(int fd, BytesView content);
 /* Writes CONTENT as PATH. After a crash at any moment the old file or the new one is there,
  * complete: temporary file, fsync, rename, fsync of the directory. The next writer removes a
  * temporary file whose writer was killed. If REPLACE is false, an existing file is kept and -EEXIST
- * returned.
+ * returned. If only the last fsync fails, the new file is in place, and REASON says so.
  */
 int file_write(const char *path, BytesView content, mode_t mode, bool replace, Reason *reason);
+
+/* After PATH was put in place in DIRECTORY: makes that durable. A negative errno. */
+int directory_sync(int directory, const char *path, Reason *reason);
 
 /* The directory part of PATH, allocated (NULL: no memory), and the rest, borrowed. */
 char *file_parent(const char *path, const char **ret_name);

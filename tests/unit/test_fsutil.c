@@ -286,6 +286,48 @@ static void leave(const TestFolder *folder, const char *name, time_t age)
     assert_int_equal(utimensat(AT_FDCWD, test_path(folder, name), times, 0), 0);
 }
 
+static bool is_broken; /* the disk, for directories */
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    struct stat status;
+
+    if (!is_broken || fstat(fd, &status) < 0 || !S_ISDIR(status.st_mode))
+        return __real_fsync(fd);
+    errno = EIO;
+    return -1;
+}
+
+/* The new file is there, so that nobody may hear that it could not be written. */
+static void test_a_directory_that_is_not_synced(void **state)
+{
+    TestFolder folder = test_folder();
+    const char *path = test_path(&folder, "file");
+
+    (void)state;
+    for (int again = 0; again < 2; again++) {
+        BytesView text = test_view(again ? "two" : "one");
+        _cleanup_(bytes_done) Bytes content = {0};
+        Reason reason = {0};
+        int r;
+
+        is_broken = true;
+        r = again ? rewrite_write(path, test_view("one"), text, &reason)
+                  : file_write(path, text, 0640, false, &reason);
+        is_broken = false;
+        assert_int_equal(r, -EIO);
+        assert_null(strstr(reason.text, "cannot write /"));
+        assert_non_null(strstr(reason.text, "file has its new content, which may not survive"));
+        assert_non_null(strstr(reason.text, strerror(EIO)));
+        content = test_read_file(path);
+        assert_true(bytes_view_equal(bytes_view(&content), text));
+        assert_int_equal(count_entries(folder.path), 1);
+    }
+    test_folder_remove(&folder);
+}
+
 static void test_leftovers_are_cleared(void **state)
 {
     static const struct {
@@ -323,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_errors_name_the_file),
         cmocka_unit_test(test_killed_at_every_step),
         cmocka_unit_test(test_leftovers_are_cleared),
+        cmocka_unit_test(test_a_directory_that_is_not_synced),
         cmocka_unit_test(test_an_entry_that_cannot_be_read),
         cmocka_unit_test(test_a_set_beside_what_cannot_be_read),
     };

@@ -262,15 +262,20 @@ static const Recipients two_recipients = {
     .count = 2,
 };
 
-static int write_two(const void *argument)
+static int write_two_reason(const TestFolder *folder, Reason *reason)
 {
     static uint8_t new[] = "new";
     MasterChange changes[] = {{.secret = (char[]){"a"}, .file = {new, 3}},
                               {.secret = (char[]){"b"}, .file = {new, 3}}};
     _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
 
-    repository.fd = open(((const TestFolder *)argument)->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return masters_write(&repository, &two_recipients, changes, COUNT(changes), NULL) != 0;
+    repository.fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return masters_write(&repository, &two_recipients, changes, COUNT(changes), reason);
+}
+
+static int write_two(const void *folder)
+{
+    return write_two_reason(folder, NULL) != 0;
 }
 
 static void expect_master(const TestFolder *folder, const char *name, const char *content)
@@ -372,6 +377,38 @@ static void test_killed_writer(void **state)
     assert_true(was_new);
 }
 
+static char broken[sizeof(TestFolder)]; /* the directory that cannot be written to the disk */
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    struct stat status, of_broken;
+
+    if (fstat(fd, &status) < 0 || stat(broken, &of_broken) < 0 ||
+        status.st_ino != of_broken.st_ino || status.st_dev != of_broken.st_dev)
+        return __real_fsync(fd);
+    errno = EIO;
+    return -1;
+}
+
+/* The new masters are there, so that nobody may hear that they could not be put in place. */
+static void test_not_synced(void **state)
+{
+    TestFolder folder = three_masters();
+    Reason reason = {0};
+    int r;
+
+    (void)state;
+    strcpy(broken, folder.path);
+    r = write_two_reason(&folder, &reason);
+    broken[0] = '\0';
+    assert_int_equal(r, -EIO);
+    assert_non_null(strstr(reason.text, "secrets has its new content, which may not survive"));
+    expect_masters(&folder, "new");
+    test_folder_remove(&folder);
+}
+
 /* The first master of a repository. */
 static void test_no_masters_yet(void **state)
 {
@@ -392,7 +429,7 @@ int main(void)
         cmocka_unit_test(test_what_does_not_open), cmocka_unit_test(test_no_recipient),
         cmocka_unit_test(test_own_commands),       cmocka_unit_test(test_commands_that_fail),
         cmocka_unit_test(test_list_of_recipients), cmocka_unit_test(test_killed_writer),
-        cmocka_unit_test(test_no_masters_yet),
+        cmocka_unit_test(test_no_masters_yet),     cmocka_unit_test(test_not_synced),
     };
     Context context;
 
