@@ -229,6 +229,20 @@ static void record_reset(const FleetSet *set)
                           });
 }
 
+static int confirm_reset(const Options *options, const FleetSet *set, Reason *reason)
+{
+    if (set->statement.sequence == 0)
+        return confirm(
+            options, reason,
+            "The accepted set of the fleet %s is damaged. Accept any sequence next, also "
+            "an old one that a carrier may have kept?",
+            set->fleet);
+    return confirm(options, reason,
+                   "Accept any sequence of the fleet %s next, also one below %llu that a carrier "
+                   "may have kept? Until then, the accepted set stays.",
+                   set->fleet, (unsigned long long)set->statement.sequence);
+}
+
 static int run_reset(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(fleet_set_done) FleetSet set = {0};
@@ -239,10 +253,7 @@ static int run_reset(const Context *context, const Options *options, char **argu
     if (r == 0)
         r = fleet_set_open_damaged(options->host->store, arguments[0], &reason, &set);
     if (r == 0)
-        r = confirm(options, &reason,
-                    "Accept any sequence of the fleet %s next, also one below %llu that a carrier "
-                    "may have kept? Until then, the accepted set stays.",
-                    arguments[0], (unsigned long long)set.statement.sequence);
+        r = confirm_reset(options, &set, &reason);
     if (r == 0)
         r = fleet_set_reset(&set, &reason);
     if (r == 0)
