@@ -114,7 +114,7 @@ int enrolment_carrier_put(const EnrolmentCarrier *carrier, const char *host,
     _cleanup_(json_object_putp) struct json_object *taken = object;
     _cleanup_(writer_done) Writer line = {0};
     _cleanup_(bytes_done) Bytes text = {0}, encoded = {0}, output = {0};
-    int r = object ? json_print(object, &text) : -ENOMEM;
+    int r = taken ? json_print(taken, &text) : -ENOMEM;
 
     if (r == 0)
         r = base64_encode(bytes_view(&text), 0, &encoded);
