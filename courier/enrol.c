@@ -122,7 +122,7 @@ static int remove_one(Enrol *enrol, const Message *message)
 static int handle(Enrol *enrol, char *line, Reason *reason)
 {
     char *tab = strchr(line, '\t');
-    Message message;
+    Message message = {0};
     int r;
 
     if (tab)
