@@ -181,25 +181,27 @@ static int look(Enrolment *enrolment, const Options *options, Reason *reason)
 
 /* --- adding --- */
 
+/* Where it says that the TPM of CANDIDATE is a genuine one. */
+static const char *source_of(const Options *options, const Candidate *candidate)
+{
+    if (candidate->identity.proof.by == IDENTITY_BY_CERTIFICATE)
+        return options->ek_ca;
+    return options->ek_list ? options->ek_list : "--ek=";
+}
+
 static void print_proved(const Enrolment *enrolment, const Candidate *candidate)
 {
-    const Options *options = candidate->identity.proof.by == IDENTITY_BY_CERTIFICATE
-                                 ? enrolment->candidates.options
-                                 : NULL;
+    const Identity *identity = &candidate->identity;
     char key[2 * IDENTITY_DIGEST_BYTES + 1], pcrs[TPM_PCR_TEXT_BYTES] = "";
 
-    sodium_bin2hex(key, sizeof(key), candidate->identity.proof.endorsement, IDENTITY_DIGEST_BYTES);
-    if (candidate->identity.proof.pcrs != 0)
-        tpm_pcr_mask_format(candidate->identity.proof.pcrs, pcrs);
-    output_line(stderr,
-                "  %s, which calls itself %s: the genuine TPM with the key %.16s, by %s%s%s%s",
-                candidate->host,
-                candidate->identity.host_name[0] ? candidate->identity.host_name : "nothing", key,
-                options ? "a certificate in " : "",
-                options                                  ? options->ek_ca
-                : enrolment->candidates.options->ek_list ? enrolment->candidates.options->ek_list
-                                                         : "--ek=",
-                pcrs[0] ? ", and PCRs " : "", pcrs);
+    sodium_bin2hex(key, sizeof(key), identity->proof.endorsement, IDENTITY_DIGEST_BYTES);
+    if (identity->proof.pcrs != 0)
+        tpm_pcr_mask_format(identity->proof.pcrs, pcrs);
+    output_line(
+        stderr, "  %s, which calls itself %s: the genuine TPM with the key %.16s, by %s%s%s%s",
+        candidate->host, identity->host_name[0] ? identity->host_name : "nothing", key,
+        identity->proof.by == IDENTITY_BY_CERTIFICATE ? "a certificate in " : "",
+        source_of(enrolment->candidates.options, candidate), pcrs[0] ? ", and PCRs " : "", pcrs);
 }
 
 /* Shows each host and how it was proved, and asks. */

@@ -222,7 +222,7 @@ static int examine_history(const StoreCommit *commit, int machine, Step *step, R
 static int examine_step(const StoreCommit *commit, int machine, Step *step, Reason *reason)
 {
     const StoreChange *change = step->change;
-    StepFile *sealed = &step->files[SEALED], *public = &step->files[PUBLIC];
+    StepFile *sealed = &step->files[SEALED], *half = &step->files[PUBLIC];
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < _FILE_MAX; i++)
@@ -238,8 +238,8 @@ static int examine_step(const StoreCommit *commit, int machine, Step *step, Reas
     if (r != 0 || (change->keep_public && !change->remove))
         return r;
     if (!change->remove)
-    public->content = change->public;
-    public->gone = public->there && public->content.size == 0;
+        half->content = change->public;
+    half->gone = half->there && half->content.size == 0;
     return 0;
 }
 
