@@ -411,7 +411,7 @@ static const OptionInfo infos[] = {
     {OPTION_WAVE, "wave", "=PERCENT%", SETTER(set_wave),
      "Release the new files to so many further hosts only"},
     {OPTION_WAIT, "wait", "[=TIME]", SETTER(set_wait),
-     "Wait for all hosts: until they accept, answer or fail"},
+     "Wait until all hosts have accepted, answered or failed; or for a challenge"},
     {OPTION_TOLERATE, "tolerate", "=PERCENT%", SETTER(set_tolerate),
      "With --wait, how many of them may fail (default: 0%)"},
     {0, "no-pager", "", FIELD(no_pager), "Do not use a pager"},

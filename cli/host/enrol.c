@@ -7,12 +7,14 @@
  */
 
 #include "base/fsutil.h"
+#include "base/timestamp.h"
 #include "enrolment_carrier.h"
 #include "fleet/fleet_config.h"
 #include "host/own_answer.h"
 #include "host/own_identity.h"
 #include "host/verbs.h"
 #include "terminal/output.h"
+#include "terminal/progress.h"
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -26,6 +28,7 @@ typedef struct Enrolling {
     const Options *options;
     FleetConfig config;
     EnrolmentCarrier carrier;
+    char unanswered[128]; /* why this host does not answer the challenge that is there; or "" */
 } Enrolling;
 
 static int prepare(Enrolling *enrolling, const char *fleet, Reason *reason)
@@ -76,19 +79,31 @@ static int request(const Enrolling *enrolling, Reason *reason)
 
 /* Answers the challenge in FILE. OUTCOME_ENROLLING if there is none for this host as it is now: it
  * may be of an enrolment that was given up. */
-static int answer(const Enrolling *enrolling, BytesView file, Reason *reason)
+static int answer(Enrolling *enrolling, BytesView file, Reason *reason)
 {
     _cleanup_(enrolment_challenge_done) EnrolmentChallenge challenge = {0};
+    const Context *context = enrolling->context;
+    char *why = enrolling->unanswered, expired[TIMESTAMP_TEXT_BYTES];
     EnrolmentAnswer made;
-    int r =
-        file.size > 0 ? enrolment_challenge_parse(file, reason, &challenge) : OUTCOME_BAD_CHALLENGE;
+    int r;
 
-    if (r == 0 && challenge.expires <= enrolling->context->now(enrolling->context))
-        r = OUTCOME_CHALLENGE_EXPIRED;
+    why[0] = '\0';
+    if (file.size == 0)
+        return OUTCOME_ENROLLING;
+    r = enrolment_challenge_parse(file, reason, &challenge);
+    if (r == 0 && challenge.expires <= context->now(context)) {
+        timestamp_format(challenge.expires, expired);
+        snprintf(why, sizeof(enrolling->unanswered), "has expired by this host's clock, at %s",
+                 expired);
+        return OUTCOME_ENROLLING;
+    }
     if (r == 0)
-        r = own_answer_make(enrolling->context, enrolling->options, &challenge, reason, &made);
-    if (r == OUTCOME_BAD_CHALLENGE || r == OUTCOME_CHALLENGE_EXPIRED ||
-        r == OUTCOME_IDENTITY_CHANGED || r == OUTCOME_BAD_IDENTITY)
+        r = own_answer_make(context, enrolling->options, &challenge, reason, &made);
+    if (r == OUTCOME_BAD_CHALLENGE)
+        strcpy(why, "is not valid");
+    else if (r == OUTCOME_IDENTITY_CHANGED || r == OUTCOME_BAD_IDENTITY)
+        strcpy(why, "is for another identity than this host has now");
+    if (why[0])
         return OUTCOME_ENROLLING;
     return r == 0 ? enrolment_carrier_put(&enrolling->carrier, enrolling->config.host,
                                           ENROLMENT_ANSWER, enrolment_answer_to_json(&made), reason)
@@ -96,7 +111,7 @@ static int answer(const Enrolling *enrolling, BytesView file, Reason *reason)
 }
 
 /* Looks for a challenge and answers it. OUTCOME_ENROLLING if there is none. */
-static int look(const Enrolling *enrolling, Reason *reason)
+static int look(Enrolling *enrolling, Reason *reason)
 {
     const char *host = enrolling->config.host;
     _cleanup_(enrolment_files_done) EnrolmentFiles files = {0};
@@ -106,16 +121,21 @@ static int look(const Enrolling *enrolling, Reason *reason)
 }
 
 /* Looks until there is a challenge, each second. */
-static int wait_for_challenge(const Enrolling *enrolling, Reason *reason)
+static int wait_for_challenge(Enrolling *enrolling, Reason *reason)
 {
     uint64_t usec = enrolling->options->wait ? enrolling->options->wait_usec : 0,
              begin = monotonic_usec();
     int r = OUTCOME_ENROLLING;
 
+    if (usec > 0)
+        observer_wait_begin(&terminal_observer, "an administrator's challenge");
     while (r == OUTCOME_ENROLLING && monotonic_usec() - begin < usec) {
         (void)nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+        observer_wait_tick(&terminal_observer);
         r = look(enrolling, reason);
     }
+    if (usec > 0)
+        observer_wait_end(&terminal_observer);
     return r;
 }
 
@@ -125,7 +145,7 @@ static int report(const Enrolling *enrolling, int r, Reason *reason)
     bool answered = r == 0;
 
     if (r != 0 && r != OUTCOME_ENROLLING)
-        return output_error(r, config->name, reason);
+        return output_error(r, NULL, reason);
     if (enrolling->options->json != JSON_OFF) {
         struct json_object *object = json_object_new_object();
 
@@ -135,21 +155,25 @@ static int report(const Enrolling *enrolling, int r, Reason *reason)
         output_json(object, enrolling->options->json);
     }
     if (!answered) {
+        const char *why = enrolling->unanswered;
+
         reason_set(reason, 0,
-                   "%s has asked, and nobody has challenged it yet. An administrator runs "
-                   "nspawn-creds fleet enrol %s; then again here: nspawn-creds host enrol %s",
-                   config->host, config->host, config->name);
+                   "%s has asked%s%s%s. An administrator runs nspawn-creds fleet enrol %s with "
+                   "--ek-list= or --ek-ca=; then again here: nspawn-creds host enrol %s",
+                   config->host, why[0] ? " again, since the challenge on the carrier " : "", why,
+                   why[0] ? "" : ", and nobody has challenged it yet", config->host, config->name);
         return output_error(r, NULL, reason);
     }
     if (enrolling->options->json == JSON_OFF)
         output_line(stdout,
-                    "%s has answered. An administrator adds it: nspawn-creds fleet enrol %s",
+                    "%s has answered. An administrator adds it: nspawn-creds fleet enrol %s, with "
+                    "--ek-list= or --ek-ca= as before",
                     config->host, config->host);
     return 0;
 }
 
 /* Answers the challenge if there is one, and asks for one if not. */
-static int enrol(const Enrolling *enrolling, Reason *reason)
+static int enrol(Enrolling *enrolling, Reason *reason)
 {
     int r = look(enrolling, reason);
 
@@ -174,7 +198,7 @@ static int run(const Context *context, const Options *options, char **arguments)
 const Verb host_enrol = {
     .name = "host enrol",
     .arguments = "FLEET",
-    .summary = "Have this host enrolled over the carrier of a fleet",
+    .summary = "Ask to be enrolled in a fleet, over its carrier",
     .details =
         "Puts this host's identity on the carrier of /etc/nspawn-creds/fleet/FLEET.json, and "
         "answers the\nchallenge that an administrator's \"fleet enrol\" has put there. Run it "
