@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* If so many in a row cannot be got, it is not they that are strange: the carrier is not there. */
 #define FAILURES_MAX 4U
@@ -135,16 +136,28 @@ static int handle(Enrol *enrol, char *line, Reason *reason)
     return tab[1] ? put(enrol, &message, tab + 1, reason) : remove_one(enrol, &message);
 }
 
+/* A file that is not there is no error, but a directory that is not there is no carrier. */
+static int check_place(const CarrierSettings *settings, Reason *reason)
+{
+    return settings->kind == CARRIER_DIR && access(settings->place, F_OK) < 0
+               ? reason_set(reason, OUTCOME_CARRIER_FAILED, "%.200s: %m", settings->place)
+               : 0;
+}
+
 static int open_carriers(Enrol *enrol, long stall, Reason *reason)
 {
-    int r = carrier_open(enrol->settings, stall, reason, &enrol->carrier);
+    int r = check_place(enrol->settings, reason);
 
+    if (r == 0)
+        r = carrier_open(enrol->settings, stall, reason, &enrol->carrier);
     if (r != 0)
         return r;
     enrol->reports = enrol->carrier;
     if (!enrol->settings->reports)
         return 0;
     r = carrier_settings_for_reports(enrol->settings, reason, &enrol->elsewhere);
+    if (r == 0)
+        r = check_place(&enrol->elsewhere, reason);
     if (r == 0)
         r = carrier_open(&enrol->elsewhere, stall, reason, &enrol->reports);
     return r;

@@ -3,12 +3,12 @@
 #include "fleet/add_host.h"
 
 #include "enrolment_key.h"
-#include "fleet/repository.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,21 +44,37 @@ static int check_unique(const Repository *repository, const char *name, const Id
     return 0;
 }
 
-/* Asks before another TPM takes the place of a known one. */
-static int confirm_host(const Repository *repository, const Options *options, const char *name,
-                        const Identity *identity, Reason *reason)
+int host_look_up(const Repository *repository, const char *name, const Identity *identity,
+                 Reason *reason, KnownHost *ret)
 {
     _cleanup_(identity_done) Identity old = {0};
     int r;
 
-    if (!repository_host(repository, name))
+    *ret = (KnownHost){.known = repository_host(repository, name)};
+    if (!ret->known)
         return 0;
     r = repository_read_identity(repository, name, reason, &old);
     if (r < 0)
         return r;
-    if (old.proof.by != IDENTITY_UNPROVED && identity->proof.by == IDENTITY_UNPROVED)
+    ret->same_tpm = r == 0 && same_tpm(&old, identity);
+    ret->proved = r == 0 && old.proof.by != IDENTITY_UNPROVED;
+    if (ret->proved)
+        sodium_bin2hex(ret->key, sizeof(ret->key), old.proof.endorsement, sizeof(ret->key) / 2);
+    return 0;
+}
+
+/* Asks before another TPM takes the place of a known one. */
+static int confirm_host(const Repository *repository, const Options *options, const char *name,
+                        const Identity *identity, Reason *reason)
+{
+    KnownHost old;
+    int r = host_look_up(repository, name, identity, reason, &old);
+
+    if (r != 0 || !old.known)
+        return r;
+    if (old.proved && identity->proof.by == IDENTITY_UNPROVED)
         output_note("%s was proved to have a genuine TPM; the identity in its place is not.", name);
-    return r == 0 && same_tpm(&old, identity)
+    return old.same_tpm
                ? confirm(options, reason, "%s is there already, with the same TPM. Replace it?",
                          name)
                : confirm(options, reason,
@@ -82,15 +98,18 @@ static int write_host(const Repository *repository, const char *name, const Iden
     return repository_write(repository, REPOSITORY_HOSTS, file, text_view(line), true, reason);
 }
 
-/* With a list of endorsement keys, a proof is about the machine that the list names. Its name may
- * be longer than NAME, with a domain. */
-static int check_name(const char *name, const Identity *identity, Reason *reason)
+bool host_calls_itself(const Identity *identity, const char *name)
 {
     size_t length = strlen(name);
 
-    if (identity->proof.by != IDENTITY_BY_INVENTORY ||
-        (strncmp(identity->host_name, name, length) == 0 &&
-         (!identity->host_name[length] || identity->host_name[length] == '.')))
+    return strncmp(identity->host_name, name, length) == 0 &&
+           (!identity->host_name[length] || identity->host_name[length] == '.');
+}
+
+/* With a list of endorsement keys, a proof is about the machine that the list names. */
+static int check_name(const char *name, const Identity *identity, Reason *reason)
+{
+    if (identity->proof.by != IDENTITY_BY_INVENTORY || host_calls_itself(identity, name))
         return 0;
     return reason_set(reason, OUTCOME_NOT_PROVED, "the proof is for a host that is called %s",
                       identity->host_name[0] ? identity->host_name : "nothing");

@@ -7,7 +7,21 @@
 
 #include "base/context.h"
 #include "credential/identity.h"
+#include "fleet/repository.h"
 #include "options.h"
+
+/* What the repository has of a host that is to be added. */
+typedef struct KnownHost {
+    bool known, same_tpm, proved;
+    char key[17]; /* the first digits of the old TPM's key if it was proved, else "" */
+} KnownHost;
+
+/* Looks NAME up, and compares the TPM that it has with that of IDENTITY. */
+int host_look_up(const Repository *repository, const char *name, const Identity *identity,
+                 Reason *reason, KnownHost *ret);
+
+/* Whether the machine with IDENTITY calls itself NAME, with a domain or without. */
+bool host_calls_itself(const Identity *identity, const char *name);
 
 /* Adds the host NAME with IDENTITY to the repository of OPTIONS, after questions before it replaces
  * one. OUTCOME_USAGE if another host has the same TPM, or for "no"; OUTCOME_NOT_PROVED if --proved

@@ -3,6 +3,7 @@
 #include "fleet/candidates.h"
 
 #include "base/json.h"
+#include "fleet/add_host.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -53,6 +54,11 @@ static int read_request(const Candidates *candidates, BytesView file, Candidate 
                      request);
     if (r != 0)
         return r;
+    /* the carrier chooses where a request is, and may not choose by that which host gets a name */
+    if (!host_calls_itself(&identity, candidate->host))
+        return reason_set(&candidate->reason, OUTCOME_NOT_PROVED,
+                          "the machine that asks as %s calls itself %s", candidate->host,
+                          identity.host_name[0] ? identity.host_name : "nothing");
     identity_done(&candidate->identity);
     candidate->identity = TAKE(identity);
     request->identity = &candidate->identity;

@@ -23,6 +23,9 @@
 #include <string.h>
 #include <time.h>
 
+/* Names of so many bytes are enough for a message, which has room for one more that is long. */
+#define NAMES_BYTES ((size_t)24)
+
 typedef struct Enrolment {
     Repository repository;
     FleetAdmin admin;
@@ -98,18 +101,26 @@ static int take_arguments(Enrolment *enrolment, const Options *options, char **a
     return r;
 }
 
-/* Takes all of the list that are not in the fleet yet. */
-static int take_list(Enrolment *enrolment, Reason *reason)
+/* Takes all of the list FILE that are not in the fleet yet. */
+static int take_list(Enrolment *enrolment, const char *file, Reason *reason)
 {
+    size_t names = 0;
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < enrolment->genuine.count; i++) {
         char host[LIMIT_FLEET_HOST_BYTES + 1];
 
-        if (host_of(enrolment->genuine.entries[i].name, host) &&
-            !repository_host(&enrolment->repository, host))
+        if (!host_of(enrolment->genuine.entries[i].name, host))
+            continue;
+        names++;
+        if (!repository_host(&enrolment->repository, host))
             r = add_name(enrolment, host, reason);
     }
+    if (r == 0 && names == 0)
+        return reason_set(reason, OUTCOME_USAGE, "%.200s names no host", file);
+    if (r == 0 && enrolment->host_count == 0)
+        output_note("All hosts that %s names are in the fleet %s already.", file,
+                    enrolment->repository.file.fleet);
     return r;
 }
 
@@ -118,7 +129,7 @@ static int choose(Enrolment *enrolment, const Options *options, char **arguments
     enrolment->named = *arguments;
     if (enrolment->named)
         return take_arguments(enrolment, options, arguments, reason);
-    return options->ek_list ? take_list(enrolment, reason)
+    return options->ek_list ? take_list(enrolment, options->ek_list, reason)
                             : reason_set(reason, OUTCOME_USAGE,
                                          "name the hosts, or use a list that does: --ek-list=FILE");
 }
@@ -189,11 +200,28 @@ static const char *source_of(const Options *options, const Candidate *candidate)
     return options->ek_list ? options->ek_list : "--ek=";
 }
 
-static void print_proved(const Enrolment *enrolment, const Candidate *candidate)
+/* Says what OLD is there already, which the host that is called NAME takes the place of. */
+static void print_known(const char *name, const KnownHost *old)
+{
+    if (old->same_tpm)
+        output_line(stderr, "    %s is there already, with the same TPM: its identity is replaced",
+                    name);
+    else if (old->known)
+        output_line(stderr,
+                    "    %s is there already, with ANOTHER TPM%s%s%s: its identity is replaced",
+                    name, old->proved ? " (the key " : ", that was not proved", old->key,
+                    old->proved ? ")" : "");
+}
+
+static int print_proved(const Enrolment *enrolment, const Candidate *candidate, Reason *reason)
 {
     const Identity *identity = &candidate->identity;
     char key[2 * IDENTITY_DIGEST_BYTES + 1], pcrs[TPM_PCR_TEXT_BYTES] = "";
+    KnownHost old = {0};
+    int r = host_look_up(&enrolment->repository, candidate->host, identity, reason, &old);
 
+    if (r != 0)
+        return r;
     sodium_bin2hex(key, sizeof(key), identity->proof.endorsement, IDENTITY_DIGEST_BYTES);
     if (identity->proof.pcrs != 0)
         tpm_pcr_mask_format(identity->proof.pcrs, pcrs);
@@ -202,17 +230,22 @@ static void print_proved(const Enrolment *enrolment, const Candidate *candidate)
         candidate->host, identity->host_name[0] ? identity->host_name : "nothing", key,
         identity->proof.by == IDENTITY_BY_CERTIFICATE ? "a certificate in " : "",
         source_of(enrolment->candidates.options, candidate), pcrs[0] ? ", and PCRs " : "", pcrs);
+    print_known(candidate->host, &old);
+    return 0;
 }
 
 /* Shows each host and how it was proved, and asks. */
 static int ask(const Enrolment *enrolment, size_t count, Reason *reason)
 {
     const Candidates *candidates = &enrolment->candidates;
+    int r = 0;
 
     output_line(stderr, "Proved to have their keys in a genuine TPM:");
-    for (size_t i = 0; i < candidates->count; i++)
+    for (size_t i = 0; r == 0 && i < candidates->count; i++)
         if (candidates->all[i].state == CANDIDATE_PROVED)
-            print_proved(enrolment, &candidates->all[i]);
+            r = print_proved(enrolment, &candidates->all[i], reason);
+    if (r != 0)
+        return r;
     return confirm(candidates->options, reason, "Add %s to the fleet %s?",
                    count == 1 ? "this host" : "these hosts", enrolment->repository.file.fleet);
 }
@@ -283,27 +316,62 @@ static void print(const Enrolment *enrolment)
     json_object_put(rows);
 }
 
-/* The first failure says what went wrong, and else who has not answered. */
+/* Names the first hosts in STATE, and how many more there are. */
+static void name_hosts(const Candidates *candidates, CandidateState state, Writer *text)
+{
+    size_t count = candidates_count(candidates, state), named = 0, start = text->bytes.size;
+
+    for (size_t i = 0; i < candidates->count && text->bytes.size - start < NAMES_BYTES; i++) {
+        if (candidates->all[i].state != state)
+            continue;
+        writer_text(text, named++ > 0 ? ", " : "");
+        writer_text(text, candidates->all[i].host);
+    }
+    if (count > named) {
+        char more[48];
+
+        snprintf(more, sizeof(more), " and %zu more", count - named);
+        writer_text(text, more);
+    }
+    writer_text(text, count == 1 ? " has not " : " have not ");
+}
+
+/* Says which hosts the enrolment waits for. */
+static int report_open(const Enrolment *enrolment, size_t challenged, size_t silent)
+{
+    _cleanup_(writer_done) Writer text = {0};
+    Reason reason = {0};
+
+    if (challenged > 0) {
+        name_hosts(&enrolment->candidates, CANDIDATE_CHALLENGED, &text);
+        writer_text(&text, "answered yet");
+    }
+    if (silent > 0) {
+        writer_text(&text, challenged > 0 ? ", " : "");
+        name_hosts(&enrolment->candidates, CANDIDATE_SILENT, &text);
+        writer_text(&text, "asked");
+    }
+    if (text.failed)
+        return output_error(-ENOMEM, NULL, &reason);
+    reason_set(&reason, 0, "%.*s. On each, as root: nspawn-creds host enrol %s",
+               (int)text.bytes.size, (const char *)text.bytes.data,
+               enrolment->repository.file.fleet);
+    return output_error(OUTCOME_ENROLLING, NULL, &reason);
+}
+
+/* The first failure says what went wrong, and else the hosts that have not answered. */
 static int finish(const Enrolment *enrolment)
 {
     const Candidates *candidates = &enrolment->candidates;
     size_t failed = candidates_count(candidates, CANDIDATE_FAILED),
            challenged = candidates_count(candidates, CANDIDATE_CHALLENGED),
            silent = candidates_count(candidates, CANDIDATE_SILENT);
-    Reason reason = {0};
 
     for (size_t i = 0; i < candidates->count; i++)
         if (candidates->all[i].state == CANDIDATE_FAILED)
             return output_error_more(candidates->all[i].rc, candidates->all[i].host, failed - 1,
                                      &candidates->all[i].reason);
-    if (challenged == 0 && (silent == 0 || !enrolment->named))
-        return 0;
-    reason_set(&reason, 0,
-               "%zu %s been challenged and not answered yet, and %zu %s not asked. On each, as "
-               "root: nspawn-creds host enrol %s",
-               challenged, challenged == 1 ? "host has" : "hosts have", silent,
-               silent == 1 ? "has" : "have", enrolment->repository.file.fleet);
-    return output_error(OUTCOME_ENROLLING, NULL, &reason);
+    return challenged + silent > 0 ? report_open(enrolment, challenged, silent) : 0;
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
