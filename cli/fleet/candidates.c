@@ -3,7 +3,9 @@
 #include "fleet/candidates.h"
 
 #include "base/json.h"
+#include "base/timestamp.h"
 #include "fleet/add_host.h"
+#include "terminal/input.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -65,32 +67,52 @@ static int read_request(const Candidates *candidates, BytesView file, Candidate 
     return 0;
 }
 
-/* Whether CHALLENGE is ours, and asks for what REQUEST does. */
+/* Whether CHALLENGE is ours, and asks for what REQUEST does. One that is ANSWERED may also ask for
+ * more PCRs: the answer need not be thrown away. */
 static bool is_current(const Candidates *candidates, const EnrolmentChallenge *challenge,
-                       const EnrolmentRequest *request)
+                       const EnrolmentRequest *request, bool answered)
 {
+    uint64_t pcrs = answered ? challenge->pcrs & request->pcrs : challenge->pcrs;
+
     return enrolment_challenge_check(candidates->context->now(candidates->context), candidates->key,
                                      request->identity, challenge, NULL) == 0 &&
            enrolment_endorsement_find(request->identity, challenge->endorsement) ==
                request->endorsement &&
-           challenge->by == request->by && challenge->pcrs == request->pcrs;
+           challenge->by == request->by && pcrs == request->pcrs;
+}
+
+/* Whether somebody else has made CHALLENGE for the identity, and there is still time. */
+static bool is_foreign(const Candidates *candidates, const EnrolmentChallenge *challenge,
+                       const EnrolmentRequest *request)
+{
+    uint64_t now = candidates->context->now(candidates->context);
+    uint8_t digest[IDENTITY_DIGEST_BYTES];
+
+    return challenge->expires > now && identity_digest(request->identity, digest) == 0 &&
+           memcmp(digest, challenge->identity, sizeof(digest)) == 0 &&
+           enrolment_challenge_check(now, candidates->key, request->identity, challenge, NULL) ==
+               OUTCOME_OTHER_CHALLENGE;
 }
 
 /* The challenge that the host is to answer, if it is on the carrier. OUTCOME_ENROLLING if it has to
- * be put there. */
-static int find_challenge(const Candidates *candidates, BytesView file,
+ * be put there, and OUTCOME_OTHER_CHALLENGE if RET is somebody else's. */
+static int find_challenge(const Candidates *candidates, const EnrolmentFiles *files,
                           const EnrolmentRequest *request, EnrolmentChallenge *ret)
 {
+    BytesView file = bytes_view(&files->files[ENROLMENT_CHALLENGE]);
+    bool answered = files->files[ENROLMENT_ANSWER].size > 0;
     _cleanup_(enrolment_challenge_done) EnrolmentChallenge challenge = {0};
     int r =
         file.size > 0 ? enrolment_challenge_parse(file, NULL, &challenge) : OUTCOME_BAD_CHALLENGE;
 
     if (r < 0)
         return r;
-    if (r != 0 || !is_current(candidates, &challenge, request))
+    if (r == 0 && is_foreign(candidates, &challenge, request))
+        r = OUTCOME_OTHER_CHALLENGE;
+    else if (r != 0 || !is_current(candidates, &challenge, request, answered))
         return OUTCOME_ENROLLING;
     *ret = TAKE(challenge);
-    return 0;
+    return r;
 }
 
 /* Puts a challenge on the carrier: the one that this call has made for the identity, or a new one.
@@ -100,7 +122,7 @@ static int put_challenge(const Candidates *candidates, const EnrolmentRequest *r
 {
     struct json_object *object;
 
-    if (!is_current(candidates, &candidate->challenge, request)) {
+    if (!is_current(candidates, &candidate->challenge, request, false)) {
         _cleanup_(enrolment_challenge_done) EnrolmentChallenge challenge = {0};
         int r = enrolment_challenge_new(candidates->context, candidates->key, request,
                                         &candidate->reason, &challenge);
@@ -113,6 +135,28 @@ static int put_challenge(const Candidates *candidates, const EnrolmentRequest *r
     object = enrolment_challenge_to_json(&candidate->challenge);
     return enrolment_carrier_put(&candidates->carrier, candidate->host, ENROLMENT_CHALLENGE, object,
                                  &candidate->reason);
+}
+
+/* Challenges CANDIDATE in the place of somebody whose challenge THEIRS is, once, if the user means
+ * to. */
+static int replace_challenge(const Candidates *candidates, const EnrolmentRequest *request,
+                             const EnrolmentChallenge *theirs, Candidate *candidate)
+{
+    char expires[TIMESTAMP_UTC_BYTES];
+    int r;
+
+    if (candidate->challenge.expires != 0) /* ours was there */
+        return 0;
+    timestamp_format_utc(theirs->expires, expires);
+    if (!candidates->named)
+        return reason_set(&candidate->reason, OUTCOME_OTHER_CHALLENGE,
+                          "somebody else has challenged it, until %s. To challenge it in their "
+                          "place, name it: nspawn-creds fleet enrol %s",
+                          expires, candidate->host);
+    r = confirm(candidates->options, &candidate->reason,
+                "Somebody else has challenged %s, until %s. Challenge it in their place?",
+                candidate->host, expires);
+    return r == 0 ? put_challenge(candidates, request, candidate) : r;
 }
 
 /* Whether FILE proves it. OUTCOME_ENROLLING if it is no answer to CHALLENGE, such as an older one.
@@ -152,8 +196,9 @@ static int go_on(const Candidates *candidates, const EnrolmentFiles *files, Cand
     if (r != 0)
         return r;
     candidate->state = CANDIDATE_CHALLENGED;
-    r = find_challenge(candidates, bytes_view(&files->files[ENROLMENT_CHALLENGE]), &request,
-                       &challenge);
+    r = find_challenge(candidates, files, &request, &challenge);
+    if (r == OUTCOME_OTHER_CHALLENGE)
+        return replace_challenge(candidates, &request, &challenge, candidate);
     if (r == OUTCOME_ENROLLING)
         return put_challenge(candidates, &request, candidate);
     if (r == 0)

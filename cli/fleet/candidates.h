@@ -7,7 +7,8 @@
  * All state is on the carrier, which nobody trusts: it may have anybody's requests, old answers, or
  * challenges of other administrators. A challenge counts if this administrator's key made it for
  * the identity that is there now, and an answer if it proves that. Anything else leads to another
- * challenge, of which a call puts one for each identity.
+ * challenge, of which a call puts one for each identity. It does not take the place of one that
+ * somebody else has made for that identity, unless the host is named and the user agrees.
  */
 
 #include "enrolment_carrier.h"
@@ -36,6 +37,7 @@ typedef struct Candidates {
     const Secret *key;
     const Genuine *genuine;
     EnrolmentCarrier carrier;
+    bool named;         /* the hosts, as arguments */
     const char **hosts; /* names, for the caller to keep */
     Candidate *all;     /* one for each of the hosts */
     size_t count;

@@ -160,6 +160,7 @@ static int prepare(Enrolment *enrolment, const Context *context, const Options *
         .carrier = {enrolment->admin.carrier, enrolment->repository.file.fleet, NULL},
         .all = calloc(enrolment->host_count + 1, sizeof(Candidate)),
         .count = enrolment->host_count,
+        .named = enrolment->named,
     };
     for (size_t i = 0; enrolment->candidates.all && i < enrolment->host_count; i++)
         enrolment->candidates.all[i].host = enrolment->hosts[i];
