@@ -70,12 +70,12 @@ static int read_request(const Candidates *candidates, BytesView file, Candidate 
 /* Whether CHALLENGE is ours, and asks for what REQUEST does. One that is ANSWERED may also ask for
  * more PCRs: the answer need not be thrown away. */
 static bool is_current(const Candidates *candidates, const EnrolmentChallenge *challenge,
-                       const EnrolmentRequest *request, bool answered)
+                       const EnrolmentRequest *request, bool answered, Reason *reason)
 {
     uint64_t pcrs = answered ? challenge->pcrs & request->pcrs : challenge->pcrs;
 
     return enrolment_challenge_check(candidates->context->now(candidates->context), candidates->key,
-                                     request->identity, challenge, NULL) == 0 &&
+                                     request->identity, challenge, reason) == 0 &&
            enrolment_endorsement_find(request->identity, challenge->endorsement) ==
                request->endorsement &&
            challenge->by == request->by && pcrs == request->pcrs;
@@ -97,19 +97,19 @@ static bool is_foreign(const Candidates *candidates, const EnrolmentChallenge *c
 /* The challenge that the host is to answer, if it is on the carrier. OUTCOME_ENROLLING if it has to
  * be put there, and OUTCOME_OTHER_CHALLENGE if RET is somebody else's. */
 static int find_challenge(const Candidates *candidates, const EnrolmentFiles *files,
-                          const EnrolmentRequest *request, EnrolmentChallenge *ret)
+                          const EnrolmentRequest *request, Reason *reason, EnrolmentChallenge *ret)
 {
     BytesView file = bytes_view(&files->files[ENROLMENT_CHALLENGE]);
     bool answered = files->files[ENROLMENT_ANSWER].size > 0;
     _cleanup_(enrolment_challenge_done) EnrolmentChallenge challenge = {0};
     int r =
-        file.size > 0 ? enrolment_challenge_parse(file, NULL, &challenge) : OUTCOME_BAD_CHALLENGE;
+        file.size > 0 ? enrolment_challenge_parse(file, reason, &challenge) : OUTCOME_BAD_CHALLENGE;
 
     if (r < 0)
         return r;
     if (r == 0 && is_foreign(candidates, &challenge, request))
         r = OUTCOME_OTHER_CHALLENGE;
-    else if (r != 0 || !is_current(candidates, &challenge, request, answered))
+    else if (r != 0 || !is_current(candidates, &challenge, request, answered, reason))
         return OUTCOME_ENROLLING;
     *ret = TAKE(challenge);
     return r;
@@ -122,7 +122,7 @@ static int put_challenge(const Candidates *candidates, const EnrolmentRequest *r
 {
     struct json_object *object;
 
-    if (!is_current(candidates, &candidate->challenge, request, false)) {
+    if (!is_current(candidates, &candidate->challenge, request, false, NULL)) {
         _cleanup_(enrolment_challenge_done) EnrolmentChallenge challenge = {0};
         int r = enrolment_challenge_new(candidates->context, candidates->key, request,
                                         &candidate->reason, &challenge);
@@ -159,18 +159,31 @@ static int replace_challenge(const Candidates *candidates, const EnrolmentReques
     return r == 0 ? put_challenge(candidates, request, candidate) : r;
 }
 
+/* Keeps for the user that WHAT was there, and WHY it does not count. */
+static void keep_reason(Candidate *candidate, const char *what, const Reason *why)
+{
+    if (why->text[0])
+        reason_set(&candidate->reason, 0, "the %s that was there does not count: %s", what,
+                   why->text);
+}
+
 /* Whether FILE proves it. OUTCOME_ENROLLING if it is no answer to CHALLENGE, such as an older one.
  */
 static int check_answer(const Candidates *candidates, BytesView file,
                         const EnrolmentChallenge *challenge, Candidate *candidate)
 {
     EnrolmentAnswer answer;
-    int r = file.size > 0 ? enrolment_answer_parse(file, NULL, &answer) : OUTCOME_BAD_CHALLENGE;
+    Reason why = {0};
+    int r = file.size > 0 ? enrolment_answer_parse(file, &why, &answer) : OUTCOME_BAD_CHALLENGE;
 
     if (r == 0)
         r = enrolment_verify(candidates->context->now(candidates->context), candidates->key,
-                             &candidate->identity, challenge, &answer, &candidate->reason,
+                             &candidate->identity, challenge, &answer, &why,
                              &candidate->identity.proof);
+    if (r == OUTCOME_BAD_CHALLENGE || r == OUTCOME_OTHER_CHALLENGE)
+        keep_reason(candidate, "answer", &why);
+    else if (r != 0)
+        candidate->reason = why;
     return r == OUTCOME_BAD_CHALLENGE || r == OUTCOME_OTHER_CHALLENGE ? OUTCOME_ENROLLING : r;
 }
 
@@ -185,6 +198,7 @@ static int go_on(const Candidates *candidates, const EnrolmentFiles *files, Cand
                        : candidates->context->now(candidates->context) + DEFAULT_USEC,
         .pcrs = options->seal.pcrs.mask,
     };
+    Reason why = {0};
     int r;
 
     if (files->no_request)
@@ -196,11 +210,13 @@ static int go_on(const Candidates *candidates, const EnrolmentFiles *files, Cand
     if (r != 0)
         return r;
     candidate->state = CANDIDATE_CHALLENGED;
-    r = find_challenge(candidates, files, &request, &challenge);
+    r = find_challenge(candidates, files, &request, &why, &challenge);
     if (r == OUTCOME_OTHER_CHALLENGE)
         return replace_challenge(candidates, &request, &challenge, candidate);
-    if (r == OUTCOME_ENROLLING)
+    if (r == OUTCOME_ENROLLING) {
+        keep_reason(candidate, "challenge", &why);
         return put_challenge(candidates, &request, candidate);
+    }
     if (r == 0)
         r = check_answer(candidates, bytes_view(&files->files[ENROLMENT_ANSWER]), &challenge,
                          candidate);

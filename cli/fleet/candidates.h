@@ -16,7 +16,7 @@
 
 typedef enum CandidateState {
     CANDIDATE_SILENT,     /* it has not asked */
-    CANDIDATE_CHALLENGED, /* it has not answered */
+    CANDIDATE_CHALLENGED, /* it has not answered; .reason says if what was there did not count */
     CANDIDATE_PROVED,
     CANDIDATE_FAILED, /* .rc and .reason say why */
     CANDIDATE_ADDED,

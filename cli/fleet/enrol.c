@@ -305,6 +305,10 @@ static void print(const Enrolment *enrolment)
         if (candidate->state == CANDIDATE_FAILED) {
             json_add_text(row, "outcome", outcome_name(candidate->rc));
             json_add_text(row, "reason", candidate->reason.text);
+        } else if (candidate->state == CANDIDATE_CHALLENGED && candidate->reason.text[0]) {
+            json_add_text(row, "reason", candidate->reason.text);
+            if (options->json == JSON_OFF)
+                output_note("%s: %s", candidate->host, candidate->reason.text);
         }
         json_append(rows, row);
     }
