@@ -85,11 +85,17 @@ static int add_name(Enrolment *enrolment, const char *host, Reason *reason)
 static int take_arguments(Enrolment *enrolment, const Options *options, char **arguments,
                           Reason *reason)
 {
+    char name[LIMIT_FLEET_HOST_BYTES + 1];
     int r = 0;
 
     for (char **host = arguments; r == 0 && *host; host++) {
         if (!fleet_host_name_valid(*host))
-            r = reason_set(reason, OUTCOME_USAGE, "\"%.80s\" is not the name of a host", *host);
+            r = host_of(*host, name)
+                    ? reason_set(reason, OUTCOME_USAGE,
+                                 "hosts of a fleet have names without a domain: %s is %s", *host,
+                                 name)
+                    : reason_set(reason, OUTCOME_USAGE, "\"%.80s\" is not the name of a host",
+                                 *host);
         else if (options->ek_list && !is_listed(&enrolment->genuine, *host))
             r = reason_set(reason, OUTCOME_USAGE, "%.160s does not name %s", options->ek_list,
                            *host);
@@ -104,20 +110,28 @@ static int take_arguments(Enrolment *enrolment, const Options *options, char **a
 /* Takes all of the list FILE that are not in the fleet yet. */
 static int take_list(Enrolment *enrolment, const char *file, Reason *reason)
 {
+    const char *first = NULL; /* of the names that no host can have */
     size_t names = 0;
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < enrolment->genuine.count; i++) {
+        const char *name = enrolment->genuine.entries[i].name;
         char host[LIMIT_FLEET_HOST_BYTES + 1];
 
-        if (!host_of(enrolment->genuine.entries[i].name, host))
+        if (!host_of(name, host)) {
+            first = first ? first : name;
             continue;
+        }
         names++;
         if (!repository_host(&enrolment->repository, host))
             r = add_name(enrolment, host, reason);
     }
     if (r == 0 && names == 0)
         return reason_set(reason, OUTCOME_USAGE, "%.200s names no host", file);
+    if (r == 0 && first)
+        output_note(first[0] ? "Not every line of %s names a host: \"%s\" is not the name of one."
+                             : "Not every line of %s names a host.",
+                    file, first);
     if (r == 0 && enrolment->host_count == 0)
         output_note("All hosts that %s names are in the fleet %s already.", file,
                     enrolment->repository.file.fleet);
@@ -142,6 +156,8 @@ static int prepare(Enrolment *enrolment, const Context *context, const Options *
     if (r == 0 && options->seal.pcrs.given != 0)
         r = reason_set(reason, OUTCOME_USAGE,
                        "the values of PCRs are those of the identity: give numbers only");
+    if (r == 0 && options->seal.has_not_after && options->seal.not_after <= context->now(context))
+        r = reason_set(reason, OUTCOME_USAGE, "--not-after= is in the past");
     if (r == 0)
         r = repository_open(options->repository, false, reason, &enrolment->repository);
     if (r == 0)
