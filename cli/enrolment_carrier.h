@@ -18,7 +18,7 @@ typedef enum EnrolmentMessage {
     _ENROLMENT_MESSAGES,
 } EnrolmentMessage;
 
-/* What was got for one host. */
+/* The messages of one host. */
 typedef struct EnrolmentFiles {
     Bytes files[_ENROLMENT_MESSAGES]; /* empty if there is none of valid size */
     bool no_request;                  /* there is one, or may be, and it cannot be got */

@@ -111,7 +111,7 @@ static int put(Enrol *enrol, const Message *message, const char *text, Reason *r
     return r == 0 && carrier->ops->flush ? carrier->ops->flush(carrier, reason) : r;
 }
 
-/* What cannot be removed does no harm: it is of no use any more. */
+/* A message that cannot be removed does no harm: it is of no use any more. */
 static int remove_one(Enrol *enrol, const Message *message)
 {
     Carrier *carrier = place_of(enrol, message);

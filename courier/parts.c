@@ -19,7 +19,7 @@
 /* Of a process that has not said how it ended. */
 #define UNFINISHED (-EINPROGRESS)
 
-/* What a process says of its part. */
+/* A process, and how its part ended. */
 typedef struct Part {
     int process; /* a pidfd; the parent's alone */
     int output;  /* what it prints, in memory */

@@ -10,7 +10,7 @@
 #include "fleet/repository.h"
 #include "options.h"
 
-/* What the repository has of a host that is to be added. */
+/* A host that is to be added, as the repository has it so far. */
 typedef struct KnownHost {
     bool known, same_tpm, proved;
     char key[17]; /* the first digits of the old TPM's key if it was proved, else "" */

@@ -3,7 +3,7 @@
  * nspawn-creds host enrol: has this host enrolled over the carrier of a fleet.
  *
  * Root asks with the host's identity, and answers the challenge. The courier carries both, as its
- * own user. What the carrier brings is a challenge at most, and no answer to one is secret.
+ * own user. The carrier can bring no more than a challenge, and no answer to one is secret.
  */
 
 #include "base/fsutil.h"
