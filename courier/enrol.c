@@ -5,6 +5,7 @@
 #include "base/base64.h"
 #include "credential/identity.h"
 #include "fleet/fleet_config.h"
+#include "get.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -59,17 +60,7 @@ static Carrier *place_of(const Enrol *enrol, const Message *message)
     return message->is_challenge ? enrol->carrier : enrol->reports;
 }
 
-static int print(const char *name, const Bytes *content)
-{
-    _cleanup_(bytes_done) Bytes text = {0};
-    int r = base64_encode(bytes_view(content), 0, &text);
-
-    if (r == 0)
-        printf("%s\t%.*s\n", name, (int)text.size, (const char *)text.data);
-    return r;
-}
-
-static int get(Enrol *enrol, const Message *message, Reason *reason)
+static int get_one(Enrol *enrol, const Message *message, Reason *reason)
 {
     Carrier *carrier = place_of(enrol, message);
     size_t limit = message->is_request ? IDENTITY_MAX_BYTES : LIMIT_ENROLMENT_BYTES;
@@ -90,7 +81,7 @@ static int get(Enrol *enrol, const Message *message, Reason *reason)
         enrol->failures = 0;
     if (r == OUTCOME_NOT_FOUND)
         r = 0;
-    return r == 0 ? print(message->name, &content) : r;
+    return r == 0 ? get_print(message->name, &content) : r;
 }
 
 static int put(Enrol *enrol, const Message *message, const char *text, Reason *reason)
@@ -132,7 +123,7 @@ static int handle(Enrol *enrol, char *line, Reason *reason)
     if (r != 0)
         return r;
     if (!tab)
-        return get(enrol, &message, reason);
+        return get_one(enrol, &message, reason);
     return tab[1] ? put(enrol, &message, tab + 1, reason) : remove_one(enrol, &message);
 }
 

@@ -58,9 +58,7 @@ static int read_names(Get *get, Reason *reason)
     return ferror(stdin) ? reason_set(reason, -EIO, "standard input") : 0;
 }
 
-/* --- one by one --- */
-
-static int print(const char *name, const Bytes *content)
+int get_print(const char *name, const Bytes *content)
 {
     _cleanup_(bytes_done) Bytes text = {0};
     int r = base64_encode(bytes_view(content), 0, &text);
@@ -69,6 +67,8 @@ static int print(const char *name, const Bytes *content)
         printf("%s\t%.*s\n", name, (int)text.size, (const char *)text.data);
     return r;
 }
+
+/* --- one by one --- */
 
 static int get_one(Carrier *carrier, const char *name, unsigned *failures, Reason *reason)
 {
@@ -83,7 +83,7 @@ static int get_one(Carrier *carrier, const char *name, unsigned *failures, Reaso
         *failures = 0;
     if (r == OUTCOME_NOT_FOUND)
         r = 0;
-    return r == 0 ? print(name, &content) : r;
+    return r == 0 ? get_print(name, &content) : r;
 }
 
 /* Gets every STEPth file, from FIRST. */
@@ -154,7 +154,7 @@ static int get_together(Get *get)
         return -ENOMEM;
     r = carrier->ops->get_all(carrier, folder, REPORT_BYTES, take, get, NULL);
     for (size_t i = 0; r == 0 && i < get->count; i++)
-        r = print(get->names[i], &get->contents[i]);
+        r = get_print(get->names[i], &get->contents[i]);
     return r;
 }
 

@@ -11,3 +11,6 @@
  * in base64, or nothing if the carrier of SETTINGS, which may be silent for STALL seconds, has no
  * such file. In any order. OUTCOME_CARRIER_FAILED; a negative errno. */
 int get(const CarrierSettings *settings, long stall, Reason *reason);
+
+/* Prints NAME and CONTENT as get() does. -ENOMEM. */
+int get_print(const char *name, const Bytes *content);
