@@ -87,7 +87,7 @@ int courier_new(const FleetConfig *config, const char *socket, long stall, Reaso
 
 /* --- the broker's side --- */
 
-/* What each call needs, and more may be added to. */
+/* The parameters that each call needs. The caller may add more. */
 static struct json_object *parameters_of(const Courier *courier)
 {
     struct json_object *parameters = json_object_new_object();

@@ -41,7 +41,8 @@ static int parse_name(const char *name, Reason *reason, Message *ret)
     char fleet[LIMIT_FLEET_NAME_BYTES + 1], host[LIMIT_FLEET_HOST_BYTES + 1], kind[10];
     int end = 0;
 
-    _Static_assert(sizeof(fleet) == 33 && sizeof(host) == 64, "what sscanf() is told");
+    _Static_assert(sizeof(fleet) == 33 && sizeof(host) == 64,
+                   "the widths in the format of sscanf()");
     if (sscanf(name, "v1/%32[a-z0-9-]/enrol/%63[a-z0-9-]/%9[a-z]%n", fleet, host, kind, &end) ==
             3 &&
         !name[end] && fleet_host_name_valid(host)) {

@@ -29,7 +29,7 @@ static const struct {
     [OLD] = {STORE_OLD, STORE_OLD STORE_GONE, 0640},
 };
 
-/* What a change does to one of them. */
+/* One of these files, and how a change leaves it. */
 typedef struct StepFile {
     bool there;        /* before the commit */
     bool gone;         /* it is removed */

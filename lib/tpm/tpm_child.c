@@ -3,7 +3,7 @@
  * A TPM in a process of its own. See tpm_child.h.
  *
  * The socket keeps messages apart: a header, room for a key, and a body, which is the result or
- * the text that an observer is told. The parent checks the lengths and the outcome that the child
+ * a text for an observer. The parent checks the lengths and the outcome that the child
  * names; other numbers it uses as it would use the TPM's.
  */
 

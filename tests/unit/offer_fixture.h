@@ -37,9 +37,9 @@ Fleet *fleet_new(void);
 void fleet_free(Fleet *fleet);
 DEFINE_CLEANUP(Fleet *, fleet_free);
 
-/* Seals the credential I of SET, whose id is ID, anew with KEY. Its SIZE makes its value. */
+/* Seals the credential I of SET, whose id is ID, again with KEY. Its SIZE makes its value. */
 void put_file(const Fleet *fleet, Set *set, size_t i, const char *id, size_t size, unsigned key);
-/* The set SEQUENCE, with the credentials ID of web, each sealed anew with KEY. */
+/* The set SEQUENCE, with the credentials ID of web, each sealed again with KEY. */
 Set set_of(Fleet *fleet, uint64_t sequence, const char *const *ids, size_t count, unsigned key);
 /* The bundle of SET, signed with SECRET. */
 Bytes bundle_of(const Fleet *fleet, Set *set, const uint8_t *secret);
