@@ -16,22 +16,20 @@ host_scratches=()
 # BIND are further options of `testhost boot`. Sets host_pid and host_scratch (unless there
 # is one already).
 host_start() { # SUITE "MACHINE..." [BIND...]
-        local suite=$1 root machine machines=$2
+        local suite=$1 root machine machines=()
+        for machine in $2; do
+                machines+=(--machine "web:$machine")
+        done
         shift 2
         root=$(root_of "$suite")
         trap host_stop EXIT
         trap 'exit 130' INT
         trap 'exit 143' TERM
         [[ -n $host_scratch ]] || host_scratch_new "$suite"
-        mkdir -m 0700 -- "$host_scratch/machines"
-        for machine in $machines; do
-                cp -a --reflink=auto -- "$root/var/lib/machines/web" "$host_scratch/machines/$machine"
-                printf '%s\n' "$machine" >"$host_scratch/machines/$machine/etc/hostname"
-        done
         # The host must not inherit the locks, which say that this program is alive.
         host_pid=$(flock -s "$root" "$testhost" boot --volatile --log "$host_scratch/boot.log" \
                 --bind-ro "$top:/src" --bind-ro "$(build_of "$suite"):/build" \
-                --bind "$host_scratch/machines:/var/lib/machines" "$@" "$root" {host_lock}<&-)
+                ${machines[@]+"${machines[@]}"} "$@" "$root" {host_lock}<&-)
         printf '%s\n' "$host_pid" >"$host_scratch/pid"
 }
 

@@ -13,7 +13,7 @@
 # After common.bash and packages.bash.
 
 # To be raised when a root is made in another way.
-root_version=2
+root_version=3
 
 # What a host system has besides systemd.
 root_packages=("${program_packages[@]}" tpm2-tools)
