@@ -13,6 +13,7 @@
 #include "carrier.h"
 #include "credential_file.h"
 #include "etcd_answer.h"
+#include "etcd_login.h"
 #include "http.h"
 
 #include <errno.h>
@@ -33,7 +34,7 @@ typedef struct EtcdCarrier {
     const CarrierSettings *settings;
     Http *http;
     size_t endpoint;               /* the one that answered last */
-    char *token;                   /* "Authorization: …", or NULL */
+    Secret *token;                 /* "Authorization: …" and a NUL, or NULL */
     uint64_t revision;             /* of the last look */
     struct json_object *collected; /* operations that put files; or NULL */
     size_t collected_bytes;
@@ -44,7 +45,7 @@ static EtcdCarrier *etcd_free(EtcdCarrier *etcd)
     if (etcd) {
         http_free(etcd->http);
         json_object_put(etcd->collected);
-        password_freep(&etcd->token);
+        secret_free(etcd->token);
         free(etcd);
     }
     return NULL;
@@ -89,32 +90,23 @@ static int call_endpoint(EtcdCarrier *etcd, const char *method, HttpRequest *req
 /* Gets a token for the user, from the current endpoint. */
 static int authenticate(EtcdCarrier *etcd, Reason *reason)
 {
-    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-    _cleanup_(password_freep) char *password = NULL, *token = NULL;
-    _cleanup_(bytes_done) Bytes body = {0};
+    _cleanup_(secret_freep) Secret *password = NULL, *body = NULL;
     _cleanup_(http_answer_done) HttpAnswer answer = {0};
     HttpRequest request = {.limit = ANSWER_BYTES};
     int r = credential_file_password(etcd->settings->password_file, reason, &password);
 
+    if (r == 0)
+        r = etcd_login_body(etcd->settings->user, text_view((char *)secret_borrow(password)),
+                            reason, &body);
     if (r != 0)
         return r;
-    json_add_text(object, "name", etcd->settings->user);
-    json_add_text(object, "password", password);
-    r = json_print(object, &body);
-    if (r == 0) {
-        request.body = bytes_view(&body);
-        r = call_endpoint(etcd, "v3/auth/authenticate", &request, reason, &answer);
-        explicit_bzero(body.data, body.size);
-    }
+    request.body = secret_view(body);
+    r = call_endpoint(etcd, "v3/auth/authenticate", &request, reason, &answer);
     if (r == 0 && answer.status != 200)
         r = etcd_refusal(etcd->settings->endpoints[etcd->endpoint], answer.status,
                          bytes_view(&answer.body), reason);
     if (r == 0)
-        r = etcd_token_parse(bytes_view(&answer.body), reason, &token);
-    if (r == 0 && asprintf(&etcd->token, "Authorization: %s", token) < 0) {
-        etcd->token = NULL;
-        r = -ENOMEM;
-    }
+        r = etcd_token_parse(bytes_view(&answer.body), reason, &etcd->token);
     return r;
 }
 
@@ -129,7 +121,7 @@ static int call_as_user(EtcdCarrier *etcd, const char *method, HttpRequest *requ
 
         if (r != 0)
             return r;
-        request->headers[1] = etcd->token;
+        request->headers[1] = etcd->token ? (char *)secret_borrow(etcd->token) : NULL;
         r = call_endpoint(etcd, method, request, reason, &answer);
         if (r != 0)
             return r;
@@ -140,8 +132,7 @@ static int call_as_user(EtcdCarrier *etcd, const char *method, HttpRequest *requ
         if (answer.status != 401 || !etcd->token || renewed)
             return etcd_refusal(etcd->settings->endpoints[etcd->endpoint], answer.status,
                                 bytes_view(&answer.body), reason);
-        password_freep(&etcd->token);
-        etcd->token = NULL;
+        etcd->token = secret_free(etcd->token);
     }
 }
 

@@ -2,8 +2,6 @@
 
 #include "credential_file.h"
 
-#include "base/fsutil.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -19,8 +17,11 @@ static bool is_placeholder(const char *file)
     char text[sizeof(none)];
     _cleanup_(closep) int fd = open(file, O_RDONLY | O_CLOEXEC);
 
-    return fd >= 0 && read(fd, text, sizeof(text)) == sizeof(none) - 1 &&
-           memcmp(text, none, sizeof(none) - 1) == 0;
+    bool found = fd >= 0 && read(fd, text, sizeof(text)) == sizeof(none) - 1 &&
+                 memcmp(text, none, sizeof(none) - 1) == 0;
+
+    secret_erase(text, sizeof(text));
+    return found;
 }
 
 int credential_file_path(const char *path, Reason *reason, char **ret)
@@ -42,34 +43,32 @@ int credential_file_path(const char *path, Reason *reason, char **ret)
     return 0;
 }
 
-int credential_file_password(const char *path, Reason *reason, char **ret)
+int credential_file_password(const char *path, Reason *reason, Secret **ret)
 {
+    _cleanup_(secret_freep) Secret *content = NULL, *password = NULL;
     _cleanup_(freep) char *file = NULL;
-    _cleanup_(bytes_done) Bytes content = {0};
+    _cleanup_(closep) int fd = -1;
+    BytesView text;
     size_t length = 0;
-    char *password;
     int r = credential_file_path(path, reason, &file);
 
-    if (r == 0)
-        r = file_read(file, PASSWORD_BYTES_MAX, reason, &content);
     if (r != 0)
         return r;
-    while (length < content.size && !strchr("\r\n", content.data[length]))
+    fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return reason_set(reason, -errno, "cannot open %s", file);
+    r = secret_read_fd(fd, PASSWORD_BYTES_MAX, reason, &content);
+    if (r != 0)
+        return r;
+    text = secret_view(content);
+    while (length < text.size && !strchr("\r\n", text.data[length]))
         length++;
-    password = strndup((const char *)content.data, length);
-    explicit_bzero(content.data, content.size);
-    if (!password || length == 0) {
-        free(password);
-        return length == 0 ? reason_set(reason, OUTCOME_CARRIER_FAILED, "%s is empty", file)
-                           : -ENOMEM;
-    }
-    *ret = password;
+    if (length == 0)
+        return reason_set(reason, OUTCOME_CARRIER_FAILED, "%s is empty", file);
+    r = secret_new(length + 1, reason, &password);
+    if (r != 0)
+        return r;
+    memcpy(secret_borrow(password), text.data, length);
+    *ret = TAKE_PTR(password);
     return 0;
-}
-
-void password_freep(char **password)
-{
-    if (*password)
-        explicit_bzero(*password, strlen(*password));
-    free(*password);
 }

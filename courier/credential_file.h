@@ -9,16 +9,12 @@
  * runs the program has none, and the files themselves are used.
  */
 
-#include "base/cleanup.h"
-#include "base/outcome.h"
+#include "secret/secret.h"
 
 /* The path of the file PATH, or of the unit's copy if it has one. OUTCOME_CARRIER_FAILED if the
  * file was missing when the unit started, and the courier itself cannot read it; -ENOMEM. */
 int credential_file_path(const char *path, Reason *reason, char **ret);
 
-/* The first line of the file PATH, without the newline. OUTCOME_CARRIER_FAILED if it is empty; of
- * credential_file_path(); or a negative errno. */
-int credential_file_password(const char *path, Reason *reason, char **ret);
-
-/* Wipes PASSWORD first. */
-void password_freep(char **password);
+/* The first line of the file PATH, without the newline, and a NUL behind it. OUTCOME_CARRIER_FAILED
+ * if it is empty; of credential_file_path(); OUTCOME_TOO_LARGE; or a negative errno. */
+int credential_file_password(const char *path, Reason *reason, Secret **ret);

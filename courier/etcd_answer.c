@@ -189,14 +189,16 @@ int etcd_removed_parse(BytesView answer, Reason *reason)
     return r == 0 && number(member(object, "deleted")) == 0 ? OUTCOME_NOT_FOUND : r;
 }
 
-int etcd_token_parse(BytesView answer, Reason *reason, char **ret)
+int etcd_token_parse(BytesView answer, Reason *reason, Secret **ret)
 {
+    static const char header[] = "Authorization: ";
     _cleanup_(json_object_putp) struct json_object *object = NULL;
     const char *token;
     int r = parse(answer, reason, &object);
 
     if (r != 0)
         return r;
+    json_wipe_later(object);
     token = json_text(member(object, "token"));
     if (!token || !*token || strlen(token) > TOKEN_BYTES_MAX)
         return invalid(reason, "has no token");
@@ -204,8 +206,12 @@ int etcd_token_parse(BytesView answer, Reason *reason, char **ret)
     for (const char *c = token; *c; c++)
         if (*c <= ' ' || *c > '~')
             return invalid(reason, "has a token with control characters");
-    *ret = strdup(token);
-    return *ret ? 0 : -ENOMEM;
+    r = secret_new(sizeof(header) + strlen(token), reason, ret);
+    if (r == 0) {
+        memcpy(secret_borrow(*ret), header, sizeof(header) - 1);
+        memcpy(secret_borrow(*ret) + sizeof(header) - 1, token, strlen(token));
+    }
+    return r;
 }
 
 bool etcd_watch_news(BytesView line, uint64_t revision)

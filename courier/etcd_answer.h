@@ -9,8 +9,7 @@
  * https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway/
  */
 
-#include "base/bytes.h"
-#include "base/outcome.h"
+#include "secret/secret.h"
 
 typedef struct EtcdFile {
     uint64_t revision; /* of the whole etcd, when it answered */
@@ -36,8 +35,9 @@ int etcd_done_parse(BytesView answer, size_t operations, Reason *reason);
  * -ENOMEM. */
 int etcd_removed_parse(BytesView answer, Reason *reason);
 
-/* The token for a user and a password, allocated. OUTCOME_CARRIER_FAILED; -ENOMEM. */
-int etcd_token_parse(BytesView answer, Reason *reason, char **ret);
+/* The header line with the token for a user, "Authorization: …", and a NUL behind it.
+ * OUTCOME_CARRIER_FAILED; -ENOMEM. */
+int etcd_token_parse(BytesView answer, Reason *reason, Secret **ret);
 
 /* Whether a line of a watch, which was told to begin after REVISION, is a reason for another look:
  * a change, the watch's end, or anything that is not valid. If the watch begins in an etcd with an

@@ -7,6 +7,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 #include <strings.h>
 
@@ -27,9 +28,35 @@ Http *http_free(Http *http)
 
 void http_answer_done(HttpAnswer *answer)
 {
+    if (answer->body.data) /* a token may be in it */
+        explicit_bzero(answer->body.data, answer->body.size);
     bytes_done(&answer->body);
     *answer = (HttpAnswer){0};
 }
+
+/* --- libcurl's memory, where passwords and tokens pass through --- */
+
+static void wiping_free(void *block)
+{
+    if (block)
+        explicit_bzero(block, malloc_usable_size(block));
+    free(block);
+}
+
+static void *wiping_realloc(void *block, size_t size)
+{
+    size_t old = malloc_usable_size(block);
+    void *larger = malloc(size);
+
+    if (!larger)
+        return NULL;
+    if (block)
+        memcpy(larger, block, old < size ? old : size);
+    wiping_free(block);
+    return larger;
+}
+
+/* --- connections --- */
 
 static int set_files(CURL *curl, const CarrierSettings *settings, Reason *reason)
 {
@@ -50,14 +77,14 @@ static int set_files(CURL *curl, const CarrierSettings *settings, Reason *reason
 
 static int set_password(CURL *curl, const CarrierSettings *settings, Reason *reason)
 {
-    _cleanup_(password_freep) char *password = NULL;
+    _cleanup_(secret_freep) Secret *password = NULL;
     int r = credential_file_password(settings->password_file, reason, &password);
 
     if (r != 0)
         return r;
     if (curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC) != CURLE_OK ||
         curl_easy_setopt(curl, CURLOPT_USERNAME, settings->user) != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_PASSWORD, password) != CURLE_OK)
+        curl_easy_setopt(curl, CURLOPT_PASSWORD, secret_borrow(password)) != CURLE_OK)
         return -ENOMEM;
     return 0;
 }
@@ -67,7 +94,8 @@ int http_new(const CarrierSettings *settings, bool basic, long stall, Reason *re
     _cleanup_(http_freep) Http *http = calloc(1, sizeof(*http));
     int r;
 
-    if (!http || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    if (!http || curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wiping_free, wiping_realloc,
+                                      strdup, calloc) != CURLE_OK)
         return -ENOMEM;
     http->stall = stall;
     http->curl = curl_easy_init();
@@ -238,7 +266,7 @@ int http_call(Http *http, const HttpRequest *request, Reason *reason, HttpAnswer
 {
     _cleanup_(headers_freep) struct curl_slist *headers = NULL;
     _cleanup_(http_answer_done) HttpAnswer answer = {0};
-    Receiver receiver = {.request = request, .answer = &answer};
+    Receiver receiver = {.request = request, .answer = &answer, .body.wipes = true};
     CURLcode code;
     int r = 0;
 

@@ -7,6 +7,10 @@
  * Everything that a server decides is bounded: time, silence, headers, the answer's size, and
  * redirections, which only lead to other https URLs. There are no cookies, no compression, and no
  * other protocols. Proxies come from the environment, as for curl(1).
+ *
+ * libcurl needs a web server's password for each request, and keeps it. All memory that it frees is
+ * wiped, and so are answers. OpenSSL only wipes what it sends: a token stays in the buffer in which
+ * it was received.
  */
 
 #include "fleet/carrier_settings.h"

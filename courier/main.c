@@ -219,15 +219,13 @@ static int run_enrol(const CourierOptions *options, Reason *reason)
     return r == 0 ? enrol(&settings, options->stall, reason) : r;
 }
 
-static int run_courier(const CourierOptions *options, const char *fleet, Reason *reason)
+static int run_courier(const Context *context, const CourierOptions *options, const char *fleet,
+                       Reason *reason)
 {
     _cleanup_(fleet_config_done) FleetConfig config = {0};
     _cleanup_(courier_freep) Courier *courier = NULL;
-    Context context;
-    int report_rc, r = context_system(&context);
+    int report_rc, r = fleet_config_load(context, fleet, reason, &config);
 
-    if (r == 0)
-        r = fleet_config_load(&context, fleet, reason, &config);
     if (r == OUTCOME_NOT_FOUND) /* it is no credential */
         r = OUTCOME_BAD_FLEET_CONFIG;
     if (r == 0 && !config.carrier.root)
@@ -251,7 +249,10 @@ static int run(int argc, char *argv[], Reason *reason)
     int r = parse_options(argc, argv, reason, &options);
     int count = argc - optind;
     char **arguments = argv + optind;
+    Context context; /* also prepares the memory for secrets */
 
+    if (r == 0)
+        r = context_system(&context);
     if (r != 0 || options.done)
         return r;
     if (options.user && (count != 1 || strcmp(arguments[0], "enrol") != 0))
@@ -263,7 +264,7 @@ static int run(int argc, char *argv[], Reason *reason)
     if (count == 1 && strcmp(arguments[0], "enrol") == 0)
         return run_enrol(&options, reason);
     if (count == 2 && strcmp(arguments[0], "run") == 0)
-        return run_courier(&options, arguments[1], reason);
+        return run_courier(&context, &options, arguments[1], reason);
     return reason_set(reason, OUTCOME_USAGE, "see %s --help", program_invocation_short_name);
 }
 

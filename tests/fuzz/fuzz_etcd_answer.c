@@ -40,10 +40,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     BytesView answer = {data, size};
     EtcdFile file = {0};
-    _cleanup_(freep) char *token = NULL;
+    _cleanup_(secret_freep) Secret *token = NULL;
+    Context context;
     Reason reason = {0};
     int r = etcd_file_parse(answer, &reason, &file);
 
+    assert(context_system(&context) == 0); /* for secrets */
     check(r, &reason);
     assert((r == 0) == (file.revision > 0));
     assert((file.version > 0) >= (file.content.size > 0));
@@ -55,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     reason = (Reason){0};
     r = etcd_token_parse(answer, &reason, &token);
     check(r, &reason);
-    assert(r != 0 || (*token && !strpbrk(token, "\r\n")));
+    assert(r != 0 || !strpbrk((char *)secret_borrow(token), "\r\n"));
 
     check_files(answer);
     (void)etcd_watch_news(answer, 3);

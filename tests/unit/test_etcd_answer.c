@@ -5,7 +5,9 @@
 
 #include "support.h"
 
+#include "base/json.h"
 #include "etcd_answer.h"
+#include "etcd_login.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -123,13 +125,13 @@ static void test_many_values(void **state)
 
 static void test_token(void **state)
 {
-    _cleanup_(freep) char *token = NULL;
+    _cleanup_(secret_freep) Secret *token = NULL;
 
     (void)state;
     assert_int_equal(
         etcd_token_parse(test_view("{" HEADER ",\"token\":\"keHTMKaYOCdhttbX.16\"}"), NULL, &token),
         0);
-    assert_string_equal(token, "keHTMKaYOCdhttbX.16");
+    assert_string_equal((char *)secret_borrow(token), "Authorization: keHTMKaYOCdhttbX.16");
     /* the second would be a header of its own */
     for (const char *const *text =
              (const char *const[]){"{\"token\":\"\"}", "{\"token\":\"a\\r\\nHost: b\"}",
@@ -177,13 +179,39 @@ static void test_refusal(void **state)
     assert_string_equal(reason.text, "https://a: status 502");
 }
 
+/* As json-c reads it. */
+static void test_login(void **state)
+{
+    _cleanup_(secret_freep) Secret *body = NULL;
+    _cleanup_(json_object_putp) struct json_object *object = NULL;
+    char password[256];
+
+    (void)state;
+    for (size_t i = 0; i < 0x7f; i++)
+        password[i] = (char)(i + 1);
+    strcpy(password + 0x7f, "größer, \"und\" \\\\");
+    assert_int_equal(etcd_login_body("a\"b", test_view(password), NULL, &body), 0);
+    assert_int_equal(json_parse(secret_view(body), 2, NULL, NULL, &object), 0);
+    assert_int_equal(json_object_object_length(object), 2);
+    assert_string_equal(json_text(json_object_object_get(object, "name")), "a\"b");
+    assert_string_equal(json_text(json_object_object_get(object, "password")), password);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    (void)test_context(NULL); /* prepares the memory for secrets */
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_file),        cmocka_unit_test(test_files),
         cmocka_unit_test(test_many_values), cmocka_unit_test(test_token),
         cmocka_unit_test(test_watch),       cmocka_unit_test(test_refusal),
+        cmocka_unit_test(test_login),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up, NULL);
 }
