@@ -3,24 +3,20 @@
 #include "fleet/admin.h"
 
 #include "base/array.h"
-#include "base/base64.h"
 #include "base/fsutil.h"
 #include "fleet/carrier_settings.h"
 #include "own_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <unistd.h>
 
 /* Nesting: the file, the carrier, its endpoints, one of them. */
 #define DEPTH 4
 
-/* Writes the path of FLEET's file with SUFFIX. */
-static int path_of(const char *fleet, const char *suffix, Reason *reason, char path[PATH_MAX])
+int fleet_admin_path(const char *fleet, const char *suffix, Reason *reason, char path[PATH_MAX])
 {
     char name[sizeof("fleet/") + LIMIT_FLEET_NAME_BYTES + 32];
 
@@ -28,9 +24,8 @@ static int path_of(const char *fleet, const char *suffix, Reason *reason, char p
     return own_file_path(name, reason, path);
 }
 
-/* Reads a file that only this user can have written. */
-static int read_own(const Context *context, const char *path, size_t limit, Reason *reason,
-                    Bytes *ret)
+int fleet_admin_read(const Context *context, const char *path, size_t limit, Reason *reason,
+                     Bytes *ret)
 {
     _cleanup_(closep) int fd = -1;
     int r = own_file_open(context, path, reason, &fd);
@@ -153,10 +148,10 @@ int fleet_admin_load(const Context *context, const char *fleet, Reason *reason, 
     _cleanup_(bytes_done) Bytes file = {0};
     char path[PATH_MAX];
     Reason why = {0};
-    int r = path_of(fleet, ".json", reason, path);
+    int r = fleet_admin_path(fleet, ".json", reason, path);
 
     if (r == 0)
-        r = read_own(context, path, LIMIT_CONFIG_BYTES, reason, &file);
+        r = fleet_admin_read(context, path, LIMIT_CONFIG_BYTES, reason, &file);
     if (r == 0) {
         r = parse(bytes_view(&file), &why, &admin);
         if (r > 0)
@@ -216,7 +211,7 @@ int fleet_signers_parse(BytesView file, const char *name, size_t threshold, Reas
 int fleet_admin_signers_path(const FleetAdmin *admin, const char *fleet, Reason *reason,
                              char path[PATH_MAX])
 {
-    int r = path_of(fleet, ".signers", reason, path);
+    int r = fleet_admin_path(fleet, ".signers", reason, path);
 
     if (r == 0 && admin->signers)
         snprintf(path, PATH_MAX, "%s", admin->signers);
@@ -248,7 +243,7 @@ int fleet_admin_check_new(const char *fleet, Reason *reason)
 
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
         char path[PATH_MAX];
-        int r = path_of(fleet, suffixes[i], reason, path);
+        int r = fleet_admin_path(fleet, suffixes[i], reason, path);
 
         if (r == 0 && access(path, F_OK) == 0)
             r = reason_set(reason, OUTCOME_USAGE,
@@ -265,7 +260,7 @@ int fleet_admin_check_new(const char *fleet, Reason *reason)
 static int create(const char *fleet, const char *suffix, BytesView content, Reason *reason)
 {
     char path[PATH_MAX];
-    int r = path_of(fleet, suffix, reason, path);
+    int r = fleet_admin_path(fleet, suffix, reason, path);
 
     if (r == 0)
         r = own_file_make_parents(path, reason);
@@ -289,172 +284,4 @@ int fleet_admin_create(const char *fleet, BytesView signers, size_t threshold, c
     if (r == 0 && signers.size > 0)
         r = create(fleet, ".signers", signers, reason);
     return r == 0 ? create(fleet, ".json", bytes_view(&text), reason) : r;
-}
-
-/* --- what was verified --- */
-
-#define VERIFIED_BEGIN "nspawn-creds-verified 1\n"
-/* The inventory of 2^20 hosts with some ten secrets each. */
-#define VERIFIED_MAX   ((size_t)1024 * 1024 * 1024)
-
-void fleet_verified_done(FleetVerified *verified)
-{
-    inventory_done(&verified->inventory);
-    known_leaves_done(&verified->known);
-    known_leaves_done(&verified->released);
-    known_leaves_done(&verified->looks);
-    *verified = (FleetVerified){0};
-}
-
-void known_leaves_done(KnownLeaves *leaves)
-{
-    free(leaves->all);
-    *leaves = (KnownLeaves){0};
-}
-
-static int compare_leaves(const void *a, const void *b)
-{
-    return strcmp(((const KnownLeaf *)a)->host, ((const KnownLeaf *)b)->host);
-}
-
-const MerkleHash *known_leaf_find(const KnownLeaves *leaves, const char *host)
-{
-    const KnownLeaf *known;
-    KnownLeaf wanted;
-
-    snprintf(wanted.host, sizeof(wanted.host), "%s", host);
-    known = leaves->count > 0
-                ? bsearch(&wanted, leaves->all, leaves->count, sizeof(wanted), compare_leaves)
-                : NULL;
-    return known ? &known->leaf : NULL;
-}
-
-bool known_leaf_is(const KnownLeaves *leaves, const char *host, const MerkleHash *leaf)
-{
-    const MerkleHash *known = known_leaf_find(leaves, host);
-
-    return known && merkle_equal(known, leaf);
-}
-
-bool known_leaf_parse(const char *text, KnownLeaf *ret)
-{
-    const char *space = strchr(text, ' ');
-    KnownLeaf known = {0};
-
-    if (!space || (size_t)(space - text) >= sizeof(known.host) ||
-        !hex_parse(space + 1, known.leaf.bytes, MERKLE_HASH_BYTES))
-        return false;
-    memcpy(known.host, text, (size_t)(space - text));
-    *ret = known;
-    return fleet_host_name_valid(known.host);
-}
-
-/* Adds "HOST HEX" to LEAVES. */
-static int take_leaf(const char *text, KnownLeaves *leaves)
-{
-    KnownLeaf known;
-
-    if (!known_leaf_parse(text, &known))
-        return OUTCOME_BAD_FLEET_CONFIG;
-    if (!ARRAY_GROW(leaves->all, leaves->count))
-        return -ENOMEM;
-    leaves->all[leaves->count++] = known;
-    return 0;
-}
-
-static void sort_leaves(KnownLeaves *leaves)
-{
-    if (leaves->count > 0)
-        qsort(leaves->all, leaves->count, sizeof(leaves->all[0]), compare_leaves);
-}
-
-/* The header: lines up to an empty one. The inventory is the rest. */
-static int parse_verified(char *text, FleetVerified *verified)
-{
-    char *rest = text + strlen(VERIFIED_BEGIN), *line;
-    int r =
-        strncmp(text, VERIFIED_BEGIN, strlen(VERIFIED_BEGIN)) == 0 ? 0 : OUTCOME_BAD_FLEET_CONFIG;
-
-    while (r == 0 && (line = strsep(&rest, "\n")) && *line) {
-        if (strncmp(line, "sequence ", 9) == 0)
-            verified->sequence = strtoull(line + 9, NULL, 10);
-        else if (strncmp(line, "leaf ", 5) == 0)
-            r = take_leaf(line + 5, &verified->known);
-        else if (strncmp(line, "released ", 9) == 0)
-            r = take_leaf(line + 9, &verified->released);
-        else if (strncmp(line, "look ", 5) == 0)
-            r = take_leaf(line + 5, &verified->looks);
-        else
-            r = OUTCOME_BAD_FLEET_CONFIG;
-    }
-    if (r == 0)
-        r = rest ? 0 : OUTCOME_BAD_FLEET_CONFIG;
-    if (r == 0) {
-        char *copy = strdup(rest);
-
-        r = copy ? inventory_parse(copy, &verified->inventory) : -ENOMEM;
-    }
-    sort_leaves(&verified->known);
-    sort_leaves(&verified->released);
-    sort_leaves(&verified->looks);
-    return r;
-}
-
-int fleet_verified_load(const Context *context, const char *fleet, Reason *reason,
-                        FleetVerified *ret)
-{
-    _cleanup_(fleet_verified_done) FleetVerified verified = {0};
-    _cleanup_(bytes_done) Bytes file = {0};
-    _cleanup_(freep) char *text = NULL;
-    char path[PATH_MAX];
-    int r = path_of(fleet, ".verified", reason, path);
-
-    if (r == 0)
-        r = read_own(context, path, VERIFIED_MAX, reason, &file);
-    if (r == 0) {
-        text = strndup((const char *)file.data, file.size);
-        r = text ? parse_verified(text, &verified) : -ENOMEM;
-        if (r > 0)
-            reason_set(reason, r,
-                       "%s is damaged. Remove it; then everything in the repository is new to you, "
-                       "and has to be confirmed",
-                       path);
-    }
-    if (r == OUTCOME_NOT_FOUND)
-        r = 0;
-    if (r == 0)
-        *ret = TAKE(verified);
-    return r;
-}
-
-void known_leaves_write(Writer *writer, const char *prefix, const KnownLeaves *leaves)
-{
-    char hex[MERKLE_TEXT_BYTES];
-
-    for (size_t i = 0; i < leaves->count; i++) {
-        sodium_bin2hex(hex, sizeof(hex), leaves->all[i].leaf.bytes, MERKLE_HASH_BYTES);
-        writer_format(writer, "%s%s %s\n", prefix, leaves->all[i].host, hex);
-    }
-}
-
-int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason *reason)
-{
-    _cleanup_(writer_done) Writer writer = {0};
-    char path[PATH_MAX];
-    int r = path_of(fleet, ".verified", reason, path);
-
-    if (r == 0)
-        r = own_file_make_parents(path, reason);
-    if (r != 0)
-        return r;
-    writer_format(&writer, VERIFIED_BEGIN "sequence %" PRIu64 "\n", verified->sequence);
-    known_leaves_write(&writer, "leaf ", &verified->known);
-    known_leaves_write(&writer, "released ", &verified->released);
-    known_leaves_write(&writer, "look ", &verified->looks);
-    writer_text(&writer, "\n");
-    for (size_t i = 0; i < verified->inventory.count; i++)
-        writer_format(&writer, "%s\n", verified->inventory.lines[i]);
-    if (writer.failed)
-        return -ENOMEM;
-    return file_write(path, bytes_view(&writer.bytes), 0600, true, reason);
 }

@@ -2,9 +2,8 @@
 #pragma once
 
 /*
- * An administrator's own files about a fleet, outside the repository, which they do not trust: a
- * configuration, and the state that was last verified. Both are in ~/.config/nspawn-creds/fleet
- * ($XDG_CONFIG_HOME).
+ * An administrator's own configuration of a fleet, outside the repository, which they do not trust,
+ * in ~/.config/nspawn-creds/fleet ($XDG_CONFIG_HOME). What was verified is beside it (verified.h).
  *
  * NAME.json is strict JSON, all of whose members are optional:
  *
@@ -19,7 +18,6 @@
  */
 
 #include "fleet/allowed_signers.h"
-#include "fleet/inventory.h"
 #include "fleet/masters.h"
 #include "options.h"
 
@@ -39,6 +37,14 @@ int fleet_admin_load(const Context *context, const char *fleet, Reason *reason, 
 
 /* How masters are opened, according to OPTIONS, or else ADMIN. Borrowed from both. */
 MasterProgram fleet_admin_program(const FleetAdmin *admin, const Options *options);
+
+/* Writes the path of this administrator's file about FLEET with SUFFIX, such as ".verified". */
+int fleet_admin_path(const char *fleet, const char *suffix, Reason *reason, char path[PATH_MAX]);
+
+/* Reads such a file of at most LIMIT bytes, which only this user can have written.
+ * OUTCOME_NOT_FOUND; OUTCOME_BAD_FLEET_CONFIG. */
+int fleet_admin_read(const Context *context, const char *path, size_t limit, Reason *reason,
+                     Bytes *ret);
 
 /* Where the allowed signers are. */
 int fleet_admin_signers_path(const FleetAdmin *admin, const char *fleet, Reason *reason,
@@ -64,48 +70,3 @@ int fleet_admin_create(const char *fleet, BytesView signers, size_t threshold, c
  * the threshold is not more than half of them, so that one could sign two stories. */
 int fleet_admin_signers(const FleetAdmin *admin, const char *fleet, Reason *reason,
                         AllowedSigners *ret);
-
-/* --- what was verified --- */
-
-/* A host's manifest, by its leaf, that was signed, or sealed by this administrator. */
-typedef struct KnownLeaf {
-    char host[LIMIT_FLEET_HOST_BYTES + 1];
-    MerkleHash leaf;
-} KnownLeaf;
-
-/* Those of several hosts, sorted by host. */
-typedef struct KnownLeaves {
-    KnownLeaf *all;
-    size_t count;
-} KnownLeaves;
-
-void known_leaves_done(KnownLeaves *leaves); /* for _cleanup_ */
-
-/* The leaf of HOST; NULL if there is none. */
-const MerkleHash *known_leaf_find(const KnownLeaves *leaves, const char *host);
-
-/* Whether HOST has LEAF. */
-bool known_leaf_is(const KnownLeaves *leaves, const char *host, const MerkleHash *leaf);
-
-/* Parses "HOST HEX". */
-bool known_leaf_parse(const char *text, KnownLeaf *ret);
-
-/* Writes a line "HOST HEX" for each, with PREFIX in front. */
-void known_leaves_write(Writer *writer, const char *prefix, const KnownLeaves *leaves);
-
-typedef struct FleetVerified {
-    uint64_t sequence;    /* of the last statement that enough signers have signed; 0: none */
-    Inventory inventory;  /* what this administrator has confirmed last, or signers have signed */
-    KnownLeaves known;    /* what they have sealed, or signers have signed */
-    KnownLeaves released; /* those of the statement .sequence, or of the last one before it that
-                           * enough had signed */
-    KnownLeaves looks;    /* of hosts' sealed files when they were last compared with their
-                           * manifest, see sealed_survey() */
-} FleetVerified;
-
-void fleet_verified_done(FleetVerified *verified); /* for _cleanup_ */
-
-/* All zeros if there is none yet. OUTCOME_BAD_FLEET_CONFIG. */
-int fleet_verified_load(const Context *context, const char *fleet, Reason *reason,
-                        FleetVerified *ret);
-int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason *reason);

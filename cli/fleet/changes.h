@@ -6,7 +6,8 @@
  * they have confirmed them.
  */
 
-#include "fleet/admin.h"
+#include "fleet/verified.h"
+#include "options.h"
 
 typedef struct FleetChanges {
     char **lines; /* a sentence each */

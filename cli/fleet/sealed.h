@@ -15,7 +15,7 @@
  */
 
 #include "base/context.h"
-#include "fleet/admin.h"
+#include "fleet/verified.h"
 
 #define SEALED_DIRECTORY "sealed"
 #define SEALED_NEW       "sealed.new" /* being made, or what an interrupted command left */

@@ -17,6 +17,7 @@
 
 #include "fleet/admin.h"
 #include "fleet/statement.h"
+#include "fleet/verified.h"
 
 #define STATEMENT_FILE      "statement"
 #define STATEMENT_SIGNATURE "statement.sig."
