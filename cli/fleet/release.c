@@ -318,14 +318,6 @@ static int say_unknown(const Workspace *work, const KnownLeaves *sealed, const R
                              " that this machine has not seen signed");
 }
 
-/* Adds a host with LEAF to RELEASE, which has room. */
-static int add_leaf(Release *release, const char *host, const MerkleHash *leaf, bool in_wave)
-{
-    strcpy(release->leaves.all[release->leaves.count].host, host);
-    release->leaves.all[release->leaves.count++].leaf = *leaf;
-    return in_wave && !strings_add(&release->wave, &release->wave_count, host) ? -ENOMEM : 0;
-}
-
 /* The files that HOST keeps have to be there. */
 static int check_kept(const Repository *repository, const char *host, const MerkleHash *leaf,
                       Reason *reason)
@@ -350,15 +342,14 @@ static int make_release(const Choice *choice, Reason *reason, Release *ret)
     _cleanup_(release_done) Release release = {0};
     int r = 0;
 
-    release.leaves.all = calloc(choice->count + 1, sizeof(release.leaves.all[0]));
-    if (!release.leaves.all)
-        return -ENOMEM;
     for (size_t i = 0; r == 0 && i < choice->count; i++) {
         const Candidate *host = &choice->hosts[i];
         const char *name = choice->sealed[i].host;
 
         if (!host->pending || host->chosen) {
-            r = add_leaf(&release, name, &choice->sealed[i].leaf, host->pending);
+            r = known_leaves_add(&release.leaves, name, &choice->sealed[i].leaf);
+            if (host->pending && !strings_add(&release.wave, &release.wave_count, name))
+                r = -ENOMEM;
             continue;
         }
         release.waiting++;
@@ -366,7 +357,7 @@ static int make_release(const Choice *choice, Reason *reason, Release *ret)
             continue;
         r = check_kept(repository, name, host->before, reason);
         if (r == 0)
-            r = add_leaf(&release, name, host->before, false);
+            r = known_leaves_add(&release.leaves, name, host->before);
     }
     if (r == 0)
         *ret = TAKE(release);

@@ -106,10 +106,9 @@ static int plan_hosts(Sealing *sealing, const SealedState *states, Reason *reaso
     for (size_t i = 0; r == 0 && i < repository->host_count; i++)
         if (!states[i].same)
             r = plan_host(sealing, &repository->hosts[i], &states[i], reason);
-        else if (states[i].look.settled) {
-            strcpy(sealing->looks.all[sealing->looks.count].host, repository->hosts[i].name);
-            sealing->looks.all[sealing->looks.count++].leaf = states[i].look.digest;
-        }
+        else if (states[i].look.settled)
+            r = known_leaves_add(&sealing->looks, repository->hosts[i].name,
+                                 &states[i].look.digest);
     return r;
 }
 
@@ -133,8 +132,7 @@ static int plan_all(Sealing *sealing, Reason *reason)
     if (sealed == -ELOOP || sealed == -ENOTDIR)
         return reason_set(reason, OUTCOME_BAD_REPOSITORY,
                           SEALED_DIRECTORY " is a link, or no directory. Remove it");
-    sealing->looks.all = calloc(count + 1, sizeof(sealing->looks.all[0]));
-    r = states && sealing->looks.all ? parallel_run(&parallel, states, reason) : -ENOMEM;
+    r = states ? parallel_run(&parallel, states, reason) : -ENOMEM;
     return r == 0 ? plan_hosts(sealing, states, reason) : r;
 }
 
@@ -411,32 +409,17 @@ static int put_in_place(Sealing *sealing, Reason *reason)
 static int remember(Sealing *sealing, Reason *reason)
 {
     FleetVerified *verified = &sealing->work.verified;
-    const KnownLeaves *before = &verified->known;
-    KnownLeaves known = {.all = calloc(before->count + sealing->plan_count + 1, sizeof(KnownLeaf))};
-    size_t plan = 0, old = 0;
+    _cleanup_(known_leaves_done) KnownLeaves sealed = {0}, known = TAKE(verified->known);
+    int r = 0;
 
-    if (!known.all)
-        return -ENOMEM;
-    /* both are sorted by host */
-    while (plan < sealing->plan_count || old < before->count) {
-        int order = plan == sealing->plan_count ? 1
-                    : old == before->count
-                        ? -1
-                        : strcmp(sealing->plans[plan].host->name, before->all[old].host);
-
-        if (order <= 0) {
-            strcpy(known.all[known.count].host, sealing->plans[plan].host->name);
-            known.all[known.count++].leaf = sealing->plans[plan++].leaf;
-            old += order == 0;
-        } else
-            known.all[known.count++] = before->all[old++];
-    }
-    known_leaves_done(&verified->known);
-    verified->known = known;
-    known_leaves_done(&verified->looks);
-    verified->looks = TAKE(sealing->looks);
-    inventory_done(&verified->inventory);
-    verified->inventory = TAKE(sealing->work.inventory);
+    for (size_t i = 0; r == 0 && i < sealing->plan_count; i++)
+        r = known_leaves_add(&sealed, sealing->plans[i].host->name, &sealing->plans[i].leaf);
+    if (r == 0)
+        r = known_leaves_put(&known, &sealed);
+    if (r != 0)
+        return r;
+    fleet_verified_confirm(verified, &known, &sealing->work.inventory);
+    known_leaves_move(&verified->looks, &sealing->looks);
     return fleet_verified_save(sealing->work.repository.file.fleet, verified, reason);
 }
 

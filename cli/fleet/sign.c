@@ -356,12 +356,8 @@ static int remember(Signing *signing, Reason *reason)
     Workspace *work = &signing->work;
 
     work->verified.sequence = signing->statement.sequence;
-    if (signing->sealed.all) {
-        known_leaves_done(&work->verified.known);
-        work->verified.known = TAKE(signing->sealed);
-        inventory_done(&work->verified.inventory);
-        work->verified.inventory = TAKE(work->inventory);
-    }
+    if (signing->sealed.all)
+        fleet_verified_confirm(&work->verified, &signing->sealed, &work->inventory);
     return fleet_verified_save(work->repository.file.fleet, &work->verified, reason);
 }
 
@@ -374,8 +370,7 @@ static int complete(Signing *signing, Reason *reason)
 
     if (!signing->release.leaves.all) /* the same as before */
         return 0;
-    known_leaves_done(&verified->released);
-    verified->released = TAKE(signing->release.leaves);
+    known_leaves_move(&verified->released, &signing->release.leaves);
     r = fleet_verified_save(repository->file.fleet, verified, reason);
     return r == 0 ? signed_files_clean(repository, &verified->released, reason) : r;
 }

@@ -37,15 +37,59 @@ static int compare_leaves(const void *a, const void *b)
     return strcmp(((const KnownLeaf *)a)->host, ((const KnownLeaf *)b)->host);
 }
 
-const MerkleHash *known_leaf_find(const KnownLeaves *leaves, const char *host)
+static void sort_leaves(KnownLeaves *leaves)
 {
-    const KnownLeaf *known;
+    if (leaves->count > 0)
+        qsort(leaves->all, leaves->count, sizeof(leaves->all[0]), compare_leaves);
+}
+
+int known_leaves_add(KnownLeaves *leaves, const char *host, const MerkleHash *leaf)
+{
+    KnownLeaf known = {.leaf = *leaf};
+
+    strcpy(known.host, host);
+    if (!ARRAY_GROW(leaves->all, leaves->count))
+        return -ENOMEM;
+    leaves->all[leaves->count++] = known;
+    return 0;
+}
+
+/* Finds HOST among the first COUNT. */
+static KnownLeaf *find(const KnownLeaves *leaves, size_t count, const char *host)
+{
     KnownLeaf wanted;
 
     snprintf(wanted.host, sizeof(wanted.host), "%s", host);
-    known = leaves->count > 0
-                ? bsearch(&wanted, leaves->all, leaves->count, sizeof(wanted), compare_leaves)
-                : NULL;
+    return count > 0 ? bsearch(&wanted, leaves->all, count, sizeof(wanted), compare_leaves) : NULL;
+}
+
+int known_leaves_put(KnownLeaves *leaves, const KnownLeaves *newer)
+{
+    size_t before = leaves->count;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < newer->count; i++) {
+        KnownLeaf *known = find(leaves, before, newer->all[i].host);
+
+        if (known)
+            *known = newer->all[i];
+        else
+            r = known_leaves_add(leaves, newer->all[i].host, &newer->all[i].leaf);
+    }
+    sort_leaves(leaves);
+    return r;
+}
+
+void known_leaves_move(KnownLeaves *to, KnownLeaves *from)
+{
+    known_leaves_done(to);
+    *to = TAKE(*from);
+}
+
+const MerkleHash *known_leaf_find(const KnownLeaves *leaves, const char *host)
+{
+    const KnownLeaf *known = find(leaves, leaves->count, host);
+
     return known ? &known->leaf : NULL;
 }
 
@@ -74,18 +118,8 @@ static int take_leaf(const char *text, KnownLeaves *leaves)
 {
     KnownLeaf known;
 
-    if (!known_leaf_parse(text, &known))
-        return OUTCOME_BAD_FLEET_CONFIG;
-    if (!ARRAY_GROW(leaves->all, leaves->count))
-        return -ENOMEM;
-    leaves->all[leaves->count++] = known;
-    return 0;
-}
-
-static void sort_leaves(KnownLeaves *leaves)
-{
-    if (leaves->count > 0)
-        qsort(leaves->all, leaves->count, sizeof(leaves->all[0]), compare_leaves);
+    return known_leaf_parse(text, &known) ? known_leaves_add(leaves, known.host, &known.leaf)
+                                          : OUTCOME_BAD_FLEET_CONFIG;
 }
 
 /* The header: lines up to an empty one. The inventory is the rest. */
@@ -155,6 +189,13 @@ void known_leaves_write(Writer *writer, const char *prefix, const KnownLeaves *l
         sodium_bin2hex(hex, sizeof(hex), leaves->all[i].leaf.bytes, MERKLE_HASH_BYTES);
         writer_format(writer, "%s%s %s\n", prefix, leaves->all[i].host, hex);
     }
+}
+
+void fleet_verified_confirm(FleetVerified *verified, KnownLeaves *known, Inventory *inventory)
+{
+    known_leaves_move(&verified->known, known);
+    inventory_done(&verified->inventory);
+    verified->inventory = TAKE(*inventory);
 }
 
 int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason *reason)

@@ -24,6 +24,15 @@ typedef struct KnownLeaves {
 
 void known_leaves_done(KnownLeaves *leaves); /* for _cleanup_ */
 
+/* Adds HOST, with LEAF, behind the others. -ENOMEM. */
+int known_leaves_add(KnownLeaves *leaves, const char *host, const MerkleHash *leaf);
+
+/* Replaces those in LEAVES whose hosts NEWER has, too, and adds its others. -ENOMEM. */
+int known_leaves_put(KnownLeaves *leaves, const KnownLeaves *newer);
+
+/* Moves FROM to TO, in the place of what was there. */
+void known_leaves_move(KnownLeaves *to, KnownLeaves *from);
+
 /* The leaf of HOST; NULL if there is none. */
 const MerkleHash *known_leaf_find(const KnownLeaves *leaves, const char *host);
 
@@ -51,4 +60,8 @@ void fleet_verified_done(FleetVerified *verified); /* for _cleanup_ */
 /* All zeros if there is none yet. OUTCOME_BAD_FLEET_CONFIG. */
 int fleet_verified_load(const Context *context, const char *fleet, Reason *reason,
                         FleetVerified *ret);
+
+/* From now on, KNOWN is known, and INVENTORY is confirmed. Takes both. */
+void fleet_verified_confirm(FleetVerified *verified, KnownLeaves *known, Inventory *inventory);
+
 int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason *reason);

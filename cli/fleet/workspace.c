@@ -70,8 +70,7 @@ static int trust_signed(Workspace *work)
         r = inventory_copy(&work->inventory, &inventory);
     if (r != 0) /* others say why, to whom it matters */
         return r == -ENOMEM ? r : 0;
-    known_leaves_done(&verified->known);
-    verified->known = TAKE(leaves);
+    known_leaves_move(&verified->known, &leaves);
     if (statement.statement.sequence > verified->sequence) {
         verified->sequence = statement.statement.sequence;
         inventory_done(&verified->inventory);
@@ -180,25 +179,21 @@ static int find_leaf(void *userdata, size_t index, void *ret, Reason *reason)
 /* Notes how the files of all hosts look, which were compared with their manifests. */
 static int note_looks(Workspace *work, const LeafResult *results)
 {
-    FleetVerified *verified = &work->verified;
-    KnownLeaves looks = {.all = calloc(work->repository.host_count + 1, sizeof(KnownLeaf))};
+    _cleanup_(known_leaves_done) KnownLeaves looks = {0};
+    int r = 0;
 
-    if (!looks.all)
-        return -ENOMEM;
-    for (size_t i = 0; i < work->repository.host_count; i++)
-        if (results[i].look.settled) {
-            strcpy(looks.all[looks.count].host, work->repository.hosts[i].name);
-            looks.all[looks.count++].leaf = results[i].look.digest;
-        }
-    known_leaves_done(&verified->looks);
-    verified->looks = looks;
-    return 0;
+    for (size_t i = 0; r == 0 && i < work->repository.host_count; i++)
+        if (results[i].look.settled)
+            r = known_leaves_add(&looks, work->repository.hosts[i].name, &results[i].look.digest);
+    if (r == 0)
+        known_leaves_move(&work->verified.looks, &looks);
+    return r;
 }
 
 int workspace_leaves(Workspace *work, bool files, Reason *reason, KnownLeaves *ret)
 {
     size_t count = work->repository.host_count, unsealed = 0;
-    _cleanup_(known_leaves_done) KnownLeaves leaves = {calloc(count + 1, sizeof(KnownLeaf)), count};
+    _cleanup_(known_leaves_done) KnownLeaves leaves = {0};
     _cleanup_(freep) LeafResult *results = calloc(count + 1, sizeof(results[0]));
     LeavesWork all = {*work, files};
     Parallel parallel = {
@@ -210,13 +205,12 @@ int workspace_leaves(Workspace *work, bool files, Reason *reason, KnownLeaves *r
         .each = find_leaf,
     };
     const char *first = NULL;
-    int r = leaves.all && results ? parallel_run(&parallel, results, reason) : -ENOMEM;
+    int r = results ? parallel_run(&parallel, results, reason) : -ENOMEM;
 
     for (size_t i = 0; r == 0 && i < count; i++) {
-        strcpy(leaves.all[i].host, work->repository.hosts[i].name);
-        leaves.all[i].leaf = results[i].leaf;
         if (results[i].unsealed && unsealed++ == 0)
-            first = leaves.all[i].host;
+            first = work->repository.hosts[i].name;
+        r = known_leaves_add(&leaves, work->repository.hosts[i].name, &results[i].leaf);
     }
     if (r == 0 && unsealed > 1)
         return reason_set(reason, OUTCOME_UNSEALED, "those of %s and %zu more host%s", first,
@@ -233,7 +227,7 @@ int workspace_leaves(Workspace *work, bool files, Reason *reason, KnownLeaves *r
 int workspace_adopt(Workspace *work, const SignedStatement *statement, Reason *reason)
 {
     FleetVerified *verified = &work->verified;
-    KnownLeaves leaves = {0};
+    _cleanup_(known_leaves_done) KnownLeaves leaves = {0};
     int r;
 
     if (statement->count < work->admin.threshold ||
@@ -247,8 +241,7 @@ int workspace_adopt(Workspace *work, const SignedStatement *statement, Reason *r
     work->adopted =
         leaves.count != verified->released.count ||
         memcmp(leaves.all, verified->released.all, leaves.count * sizeof(leaves.all[0])) != 0;
-    known_leaves_done(&verified->released);
-    verified->released = leaves;
+    known_leaves_move(&verified->released, &leaves);
     return 0;
 }
 
