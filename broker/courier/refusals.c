@@ -49,12 +49,20 @@ static Refusal *find(Refusals *refusals, const char *fleet, const char *digest)
     return NULL;
 }
 
+/* Whether RC is about root's files on this host and not about the offer. It is found out before any
+ * signature is checked, and root may repair the file at any moment. */
+static bool is_about_host(int rc)
+{
+    return rc == OUTCOME_NOT_FOUND || rc == OUTCOME_BAD_FLEET_CONFIG || rc == OUTCOME_BAD_SIGNERS ||
+           rc == OUTCOME_BAD_IDENTITY;
+}
+
 int refusals_find(Refusals *refusals, const char *fleet, const char *digest, Reason *reason,
                   Bytes *ret_report)
 {
     const Refusal *refusal = find(refusals, fleet, digest);
 
-    if (!refusal || monotonic_usec() >= refusal->until)
+    if (!refusal || monotonic_usec() >= refusal->until || is_about_host(refusal->rc))
         return 0;
     *reason = refusal->reason;
     (void)bytes_dup(bytes_view(&refusal->report), ret_report);

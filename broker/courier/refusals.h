@@ -21,7 +21,8 @@ Refusals *refusals_free(Refusals *refusals);
 DEFINE_CLEANUP(Refusals *, refusals_free);
 
 /* The outcome with which the offer with DIGEST to FLEET is refused until a pause is over, or 0; and
- * the host's signed report of that, if there is one. */
+ * the host's signed report of that, if there is one. There is no pause after an outcome that is
+ * about the host's own configuration. */
 int refusals_find(Refusals *refusals, const char *fleet, const char *digest, Reason *reason,
                   Bytes *ret_report);
 

@@ -5,6 +5,8 @@
 
 #include "offer_fixture.h"
 
+#include "base/fsutil.h"
+
 #include <string.h>
 #include <unistd.h>
 
@@ -267,6 +269,37 @@ static void test_passing_failures(void **state)
     }
 }
 
+/* What root has repaired counts at once; a courier that was restarted must not get the old answer.
+ */
+static void test_repaired_files(void **state)
+{
+    static const struct {
+        const char *file;
+        int outcome;
+    } rows[] = {
+        {"etc/nspawn-creds/fleet/prod.signers", OUTCOME_BAD_SIGNERS},
+        {"etc/nspawn-creds/fleet/prod.json", OUTCOME_BAD_FLEET_CONFIG},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+        _cleanup_(set_done) Set set = set_of(fleet, 7, both, 2, 1);
+        _cleanup_(bytes_done) Bytes good = {0};
+        const char *path = test_path(&fleet->broker->folder, rows[i].file);
+
+        assert_int_equal(file_read(path, 4096, NULL, &good), 0);
+        test_write_file(path, test_view("nothing"), 0644);
+        for (int again = 0; again < 2; again++)
+            assert_int_equal(carry(fleet, &set), rows[i].outcome);
+        /* said once */
+        assert_int_equal(broker_records(fleet->broker, "rejected"), 1);
+        test_write_file(path, bytes_view(&good), 0644);
+        assert_int_equal(carry(fleet, &set), 0);
+        assert_int_equal(accepted(fleet), 7);
+    }
+}
+
 static void test_errors_of_the_system(void **state)
 {
     _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
@@ -341,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_the_pause_outlives_the_broker),
         cmocka_unit_test(test_several_refusals),
         cmocka_unit_test(test_passing_failures),
+        cmocka_unit_test(test_repaired_files),
         cmocka_unit_test(test_errors_of_the_system),
         cmocka_unit_test(test_damaged_bundles),
     };
