@@ -20,6 +20,7 @@ struct Offer {
     OfferOrder order;
     char digest[DIGEST_TEXT_BYTES];    /* of the bundle; once it was judged, of its statement */
     char statement[DIGEST_TEXT_BYTES]; /* of the statement, signed or not; "" before */
+    RefusalBasis basis;                /* when it was offered */
     uint64_t begun;                    /* CLOCK_MONOTONIC, µs */
     int recalled; /* what it was refused with a moment ago, and now again; or 0 */
     Bytes report; /* the host's signed report of a refusal; empty if there is none */
@@ -44,8 +45,9 @@ _Static_assert(sizeof(Verdict) <= CHILD_MESSAGE_BYTES, "a verdict is one message
 /* What OFFER is refused with until a pause is over; or 0. */
 static int recall(Offer *offer, Reason *reason)
 {
-    offer->recalled =
-        refusals_find(offer->order.refusals, offer->fleet, offer->digest, reason, &offer->report);
+    offer->recalled = refusals_find(offer->order.refusals,
+                                    &(RefusedOffer){offer->fleet, offer->digest, &offer->basis},
+                                    reason, &offer->report);
     return offer->recalled;
 }
 
@@ -99,7 +101,8 @@ static void refuse(Offer *offer, int rc, const Reason *reason)
         (void)make_report(offer, rc, reason, &offer->report);
     if (is_passing(rc))
         return;
-    if (refusals_add(offer->order.refusals, offer->fleet, offer->digest, rc, reason,
+    if (refusals_add(offer->order.refusals,
+                     &(RefusedOffer){offer->fleet, offer->digest, &offer->basis}, rc, reason,
                      bytes_view(&offer->report)))
         write_record(offer, rc, reason);
     if (offer->sequence > 0 && offer->report.size > 0)
@@ -256,6 +259,7 @@ int offer_new(const OfferOrder *order, const char *fleet, const char *bundle, Re
     strcpy(offer->fleet, fleet);
     strcpy(offer->commit->fleet, fleet);
     digest_format(text_view(bundle), offer->digest);
+    refusal_basis(order->connections->config, fleet, &offer->basis);
     if (recall(offer, &offer->reason) != 0) {
         r = sd_event_add_time(order->connections->event, &offer->turn, CLOCK_MONOTONIC, 0, 0,
                               on_recalled, offer);

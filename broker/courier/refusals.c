@@ -2,17 +2,21 @@
 
 #include "courier/refusals.h"
 
+#include "fleet/fleet_config.h"
+#include "fleet/fleet_host.h"
 #include "fleet/fleet_set.h"
 #include "fleet/report.h"
 #include "request/fleet_commit.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 typedef struct Refusal {
     char digest[DIGEST_TEXT_BYTES];
     char fleet[LIMIT_FLEET_NAME_BYTES + 1];
+    RefusalBasis basis;
     uint64_t until; /* CLOCK_MONOTONIC, µs */
     int rc;
     Reason reason;
@@ -38,6 +42,45 @@ Refusals *refusals_free(Refusals *refusals)
     return NULL;
 }
 
+/* --- the basis --- */
+
+/* Which file there is, and when it was changed. */
+typedef struct FileState {
+    uint64_t device, inode, size, seconds, nanoseconds;
+} FileState;
+
+static FileState state_of(const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) < 0)
+        return (FileState){0};
+    return (FileState){status.st_dev, status.st_ino, (uint64_t)status.st_size,
+                       (uint64_t)status.st_ctim.tv_sec, (uint64_t)status.st_ctim.tv_nsec};
+}
+
+void refusal_basis(const ServerConfig *config, const char *fleet, RefusalBasis *ret)
+{
+    static const char *const suffixes[] = {".json", ".signers"};
+    static const char *const records[] = {FLEET_SET_RECORD, FLEET_RESET_RECORD};
+    char path[2 * PATH_MAX], folder[PATH_MAX];
+    FileState states[5];
+
+    fleet_host_path(config->store_path, path);
+    states[0] = state_of(path);
+    fleet_set_path(config->store_path, fleet, folder);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof(path), "%s" FLEET_CONFIG_FOLDER "/%s%s", config->context->root, fleet,
+                 suffixes[i]);
+        states[1 + i] = state_of(path);
+        snprintf(path, sizeof(path), "%s/.record.%s", folder, records[i]);
+        states[3 + i] = state_of(path);
+    }
+    digest_format((BytesView){(const uint8_t *)states, sizeof(states)}, ret->digest);
+}
+
+/* --- what is remembered --- */
+
 static Refusal *find(Refusals *refusals, const char *fleet, const char *digest)
 {
     for (size_t i = 0; i < LIMIT_REFUSED_OFFERS; i++) {
@@ -57,35 +100,36 @@ static bool is_about_host(int rc)
            rc == OUTCOME_BAD_IDENTITY;
 }
 
-int refusals_find(Refusals *refusals, const char *fleet, const char *digest, Reason *reason,
-                  Bytes *ret_report)
+int refusals_find(Refusals *refusals, const RefusedOffer *offer, Reason *reason, Bytes *ret_report)
 {
-    const Refusal *refusal = find(refusals, fleet, digest);
+    const Refusal *refusal = find(refusals, offer->fleet, offer->digest);
 
-    if (!refusal || monotonic_usec() >= refusal->until || is_about_host(refusal->rc))
+    if (!refusal || monotonic_usec() >= refusal->until || is_about_host(refusal->rc) ||
+        strcmp(refusal->basis.digest, offer->basis->digest) != 0)
         return 0;
     *reason = refusal->reason;
     (void)bytes_dup(bytes_view(&refusal->report), ret_report);
     return refusal->rc;
 }
 
-bool refusals_add(Refusals *refusals, const char *fleet, const char *digest, int rc,
-                  const Reason *reason, BytesView report)
+bool refusals_add(Refusals *refusals, const RefusedOffer *offer, int rc, const Reason *reason,
+                  BytesView report)
 {
-    Refusal *refusal = find(refusals, fleet, digest);
+    Refusal *refusal = find(refusals, offer->fleet, offer->digest);
     bool known = refusal && refusal->rc == rc;
     uint64_t now = monotonic_usec();
 
     for (size_t i = 0; i < LIMIT_REFUSED_OFFERS; i++)
-        known = known || (strcmp(refusals->last[i].fleet, fleet) == 0 &&
+        known = known || (strcmp(refusals->last[i].fleet, offer->fleet) == 0 &&
                           refusals->last[i].rc == rc && now < refusals->last[i].until);
     if (!refusal)
         refusal = &refusals->last[refusals->next++ % LIMIT_REFUSED_OFFERS];
     bytes_done(&refusal->report);
-    *refusal = (Refusal){.until = now + LIMIT_REFUSED_USEC, .rc = rc, .reason = *reason};
+    *refusal = (Refusal){
+        .basis = *offer->basis, .until = now + LIMIT_REFUSED_USEC, .rc = rc, .reason = *reason};
     (void)bytes_dup(report, &refusal->report);
-    strcpy(refusal->digest, digest);
-    strcpy(refusal->fleet, fleet);
+    strcpy(refusal->digest, offer->digest);
+    strcpy(refusal->fleet, offer->fleet);
     return !known;
 }
 

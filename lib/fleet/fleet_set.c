@@ -192,7 +192,13 @@ int fleet_set_reset(const FleetSet *set, Reason *reason)
     char digest[DIGEST_TEXT_BYTES];
 
     digest_format(bytes_view(&set->bundle), digest);
-    return write_record(set->store, "reset", FLEET_RESET_RECORD, text_view(digest), reason);
+    return store_commit(
+        set->store,
+        &(StoreCommit){.origin = {"reset", getuid(), getpid()},
+                       .records = (const StoreRecord[]){{FLEET_RESET_RECORD, text_view(digest)},
+                                                        {FLEET_REFUSED_RECORD, (BytesView){0}}},
+                       .record_count = 2},
+        reason);
 }
 
 /* --- what changed --- */

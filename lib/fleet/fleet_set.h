@@ -53,7 +53,8 @@ int fleet_set_open(const char *store, const char *fleet, Reason *reason, FleetSe
  * only these are set, and .fleet. */
 int fleet_set_open_damaged(const char *store, const char *fleet, Reason *reason, FleetSet *ret);
 
-/* Sets the floor to 0 until the next set is accepted. Returns what store_commit() returns. */
+/* Sets the floor to 0 until the next set is accepted, and forgets the last refusal. Returns what
+ * store_commit() returns. */
 int fleet_set_reset(const FleetSet *set, Reason *reason);
 
 /* Reads which of its values have changed, and what became of that (fleet/value_changes.h). Return

@@ -300,6 +300,21 @@ static void test_repaired_files(void **state)
     }
 }
 
+/* The same of what is wrong around these files. */
+static void test_repaired_folder(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set set = set_of(fleet, 7, both, 2, 1);
+    const char *folder = test_path(&fleet->broker->folder, "etc/nspawn-creds/fleet");
+
+    (void)state;
+    assert_int_equal(chmod(folder, 0777), 0);
+    assert_int_equal(carry(fleet, &set), OUTCOME_BAD_FLEET_CONFIG);
+    assert_int_equal(chmod(folder, 0755), 0);
+    assert_int_equal(carry(fleet, &set), 0);
+    assert_int_equal(accepted(fleet), 7);
+}
+
 static void test_errors_of_the_system(void **state)
 {
     _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
@@ -317,6 +332,74 @@ static void test_errors_of_the_system(void **state)
     assert_int_equal(accepted(fleet), 7);
 }
 
+/* --- changes that end the pause --- */
+
+static void reset(const Fleet *fleet)
+{
+    _cleanup_(fleet_set_done) FleetSet set = {0};
+
+    assert_int_equal(fleet_set_open_damaged(fleet->broker->config.store_path, "prod", NULL, &set),
+                     0);
+    assert_int_equal(fleet_set_reset(&set, NULL), 0);
+}
+
+/* Judged again at once when the file that was to blame is as before. */
+static void test_the_pause_ends_with_a_change(void **state)
+{
+    static const struct {
+        const char *path, *text;
+        int outcome;
+    } rows[] = {
+        {"etc/nspawn-creds/fleet/prod.json", "{\"host\":\"web1\",\"threshold\":2}",
+         OUTCOME_NOT_SIGNED},
+        {"etc/nspawn-creds/fleet/prod.signers",
+         "bob ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g\n",
+         OUTCOME_NOT_SIGNED},
+        {"fleet/prod/.record." FLEET_SET_RECORD, "{}", OUTCOME_STORE_UNSAFE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+        _cleanup_(set_done) Set first = set_of(fleet, 7, both, 2, 1),
+                                next = set_of(fleet, 8, both, 2, 2);
+        _cleanup_(bytes_done) Bytes before = {0};
+        const char *path;
+
+        assert_int_equal(carry(fleet, &first), 0);
+        path = test_path(&fleet->broker->folder, rows[i].path);
+        before = test_read_file(path);
+        test_write_file(path, test_view(rows[i].text), 0644);
+        assert_int_equal(carry(fleet, &next), rows[i].outcome);
+        path = test_path(&fleet->broker->folder, rows[i].path);
+        test_write_file(path, bytes_view(&before), 0644);
+        assert_int_equal(carry(fleet, &next), 0);
+        assert_int_equal(accepted(fleet), 8);
+    }
+}
+
+static void test_the_pause_ends_with_a_reset(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set good = set_of(fleet, 7, both, 2, 1), old = set_of(fleet, 6, both, 2, 2),
+                            broken = set_of(fleet, 8, both, 2, 3);
+
+    (void)state;
+    assert_int_equal(carry(fleet, &good), 0);
+    assert_int_equal(carry(fleet, &old), OUTCOME_OLD_SEQUENCE);
+    reset(fleet);
+    assert_int_equal(carry(fleet, &old), 0);
+    assert_int_equal(accepted(fleet), 6);
+    /* what was written for the next broker is forgotten, too */
+    fleet->broker->shared->tpm_rc = OUTCOME_TPM_PCR_MISMATCH;
+    assert_int_equal(carry(fleet, &broken), OUTCOME_TPM_PCR_MISMATCH);
+    fleet->broker->shared->tpm_rc = 0;
+    assert_int_equal(carry(fleet, &broken), OUTCOME_TPM_PCR_MISMATCH);
+    reset(fleet);
+    assert_int_equal(carry(fleet, &broken), 0);
+    assert_int_equal(accepted(fleet), 8);
+}
+
 /* --- the accepted bundle is damaged --- */
 
 static const char *record_path(const Fleet *fleet)
@@ -326,15 +409,6 @@ static const char *record_path(const Fleet *fleet)
     fleet_set_path(fleet->broker->config.store_path, "prod", path);
     strcat(path, "/.record." FLEET_SET_RECORD);
     return path;
-}
-
-static void reset(const Fleet *fleet)
-{
-    _cleanup_(fleet_set_done) FleetSet set = {0};
-
-    assert_int_equal(fleet_set_open_damaged(fleet->broker->config.store_path, "prod", NULL, &set),
-                     0);
-    assert_int_equal(fleet_set_reset(&set, NULL), 0);
 }
 
 /* Nobody knows the last sequence then, so that root has to let the next set in, and it alone. */
@@ -375,7 +449,10 @@ int main(void)
         cmocka_unit_test(test_several_refusals),
         cmocka_unit_test(test_passing_failures),
         cmocka_unit_test(test_repaired_files),
+        cmocka_unit_test(test_repaired_folder),
         cmocka_unit_test(test_errors_of_the_system),
+        cmocka_unit_test(test_the_pause_ends_with_a_change),
+        cmocka_unit_test(test_the_pause_ends_with_a_reset),
         cmocka_unit_test(test_damaged_bundles),
     };
 
