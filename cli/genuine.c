@@ -5,7 +5,7 @@
 #include "base/array.h"
 #include "base/base64.h"
 #include "base/fsutil.h"
-#include "tpm/certificate.h"
+#include "terminal/input.h"
 #include "tpm/endorsement.h"
 
 #include <errno.h>
@@ -22,6 +22,7 @@
 void genuine_done(Genuine *genuine)
 {
     free(genuine->entries);
+    tpm_authorities_free(genuine->authorities);
     bytes_done(&genuine->certificate);
     *genuine = (Genuine){0};
 }
@@ -42,34 +43,81 @@ static bool next_line(BytesView *text, BytesView *ret)
     return true;
 }
 
-static bool parse_digest(BytesView line, uint8_t ret[IDENTITY_DIGEST_BYTES])
+/* Takes blanks off both ends, and the carriage return of a file from Windows. */
+static BytesView trim(BytesView text)
+{
+    while (text.size > 0 && memchr(" \t\r", text.data[text.size - 1], 3))
+        text.size--;
+    while (text.size > 0 && memchr(" \t", text.data[0], 2))
+        text = (BytesView){text.data + 1, text.size - 1};
+    return text;
+}
+
+/* The name after the digest, as sha256sum(1) writes it: a "*" before it says nothing. */
+static int parse_name(BytesView text, Reason *reason, char ret[LIMIT_MACHINE_BYTES + 1])
+{
+    if (text.size > 0 && text.data[0] == '*')
+        text = (BytesView){text.data + 1, text.size - 1};
+    if (text.size > LIMIT_MACHINE_BYTES)
+        return reason_set(reason, OUTCOME_USAGE, "the name has more than %zu characters",
+                          LIMIT_MACHINE_BYTES);
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] <= ' ' || text.data[i] >= 0x7f)
+            return reason_set(reason, OUTCOME_USAGE,
+                              "the name has a blank, or a character that no host's name has");
+    snprintf(ret, LIMIT_MACHINE_BYTES + 1, "%.*s", (int)text.size, (const char *)text.data);
+    return 0;
+}
+
+static int parse_entry(BytesView line, Reason *reason, GenuineEntry *ret)
 {
     const size_t digits = 2 * IDENTITY_DIGEST_BYTES;
 
-    return line.size >= digits && hex_decode((BytesView){line.data, digits}, ret, digits / 2) &&
-           (line.size == digits || line.data[digits] == ' ' || line.data[digits] == '\t');
+    if (line.size < digits ||
+        !hex_decode((BytesView){line.data, digits}, ret->digest, IDENTITY_DIGEST_BYTES) ||
+        (line.size > digits && !memchr(" \t", line.data[digits], 2)))
+        return reason_set(reason, OUTCOME_USAGE,
+                          "a line is the SHA-256 of an endorsement key, 64 hex digits, and then a "
+                          "blank and a host's name");
+    return parse_name(trim((BytesView){line.data + digits, line.size - digits}), reason, ret->name);
 }
 
-/* The name after the digest, as sha256sum(1) writes it. */
-static void take_name(BytesView line, char name[LIMIT_MACHINE_BYTES + 1])
+static int compare_entries(const void *a, const void *b)
 {
-    size_t start = 2 * IDENTITY_DIGEST_BYTES;
+    const GenuineEntry *left = *(const GenuineEntry *const *)a,
+                       *right = *(const GenuineEntry *const *)b;
+    int order = memcmp(left->digest, right->digest, sizeof(left->digest));
 
-    while (start < line.size && strchr(" \t*", line.data[start]))
-        start++;
-    while (line.size > start && strchr(" \t\r", line.data[line.size - 1]))
-        line.size--;
-    snprintf(name, LIMIT_MACHINE_BYTES + 1, "%.*s", (int)(line.size - start),
-             (const char *)line.data + start);
+    return order != 0 ? order : (left->line > right->line) - (left->line < right->line);
+}
+
+/* Two lines about one key may say two names, of which only one is right. */
+static int refuse_twice(const Genuine *genuine, Reason *reason)
+{
+    _cleanup_(freep) const GenuineEntry **sorted = calloc(genuine->count + 1, sizeof(sorted[0]));
+
+    if (!sorted)
+        return -ENOMEM;
+    for (size_t i = 0; i < genuine->count; i++)
+        sorted[i] = &genuine->entries[i];
+    qsort(sorted, genuine->count, sizeof(sorted[0]), compare_entries);
+    for (size_t i = 1; i < genuine->count; i++)
+        if (memcmp(sorted[i]->digest, sorted[i - 1]->digest, IDENTITY_DIGEST_BYTES) == 0)
+            return reason_set(reason, OUTCOME_USAGE,
+                              "%.200s:%zu: the endorsement key is in line %zu already. Remove one "
+                              "of the two lines",
+                              genuine->list, sorted[i]->line, sorted[i - 1]->line);
+    return 0;
 }
 
 /* Every line has to be valid. */
 static int read_list(const char *path, Reason *reason, Genuine *genuine)
 {
     _cleanup_(bytes_done) Bytes file = {0};
-    int r = file_read(path, LIST_BYTES, reason, &file);
+    int r = input_read_file(path, LIST_BYTES, reason, &file);
     BytesView text = bytes_view(&file), line;
 
+    genuine->list = input_name(path);
     if (r != 0)
         return r == OUTCOME_TOO_LARGE
                    ? reason_set(reason, OUTCOME_USAGE, "--ek-list=%.200s has more than %zu MiB",
@@ -80,17 +128,21 @@ static int read_list(const char *path, Reason *reason, Genuine *genuine)
         return -ENOMEM;
     for (size_t number = 1; next_line(&text, &line); number++) {
         GenuineEntry *entry = &genuine->entries[genuine->count];
+        Reason why = {0};
 
+        line = trim(line);
         if (line.size == 0 || line.data[0] == '#')
             continue;
-        if (!parse_digest(line, entry->digest))
-            return reason_set(reason, OUTCOME_USAGE,
-                              "%s:%zu: a line is the SHA-256 of an endorsement key, and a name",
-                              path, number);
-        take_name(line, entry->name);
+        r = parse_entry(line, &why, entry);
+        if (r != 0)
+            return reason_set(reason, r, "%.200s:%zu: %s", genuine->list, number, why.text);
+        entry->line = number;
         genuine->count++;
     }
-    return 0;
+    return genuine->count > 0
+               ? refuse_twice(genuine, reason)
+               : reason_set(reason, OUTCOME_USAGE, "%.200s does not contain any endorsement key",
+                            genuine->list);
 }
 
 /* --- the options --- */
@@ -126,10 +178,14 @@ int genuine_load(const Options *options, Reason *reason, Genuine *ret)
     _cleanup_(genuine_done) Genuine genuine = {.options = options};
     int r = 0;
 
-    if (!!options->ek_ca + !!options->ek + !!options->ek_list != 1)
+    if (!options->ek_ca && !options->ek && !options->ek_list)
         return reason_set(reason, OUTCOME_USAGE,
                           "say how you know genuine TPMs, with one of --ek-ca=DIRECTORY, "
                           "--ek=SHA256 and --ek-list=FILE");
+    if (!!options->ek_ca + !!options->ek + !!options->ek_list > 1)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "--ek-ca=, --ek= and --ek-list= are three ways to know genuine TPMs: "
+                          "use one of them");
     if (options->ek_certificate && !options->ek_ca)
         return reason_set(reason, OUTCOME_USAGE,
                           "--ek-certificate=FILE needs --ek-ca=DIRECTORY, by which it is checked");
@@ -137,7 +193,9 @@ int genuine_load(const Options *options, Reason *reason, Genuine *ret)
         r = read_list(options->ek_list, reason, &genuine);
     else if (options->ek)
         r = read_one(options, reason, &genuine);
-    else if (options->ek_certificate)
+    else
+        r = tpm_authorities_load(options->ek_ca, reason, &genuine.authorities);
+    if (r == 0 && options->ek_certificate)
         r = read_certificate(options->ek_certificate, reason, &genuine.certificate);
     if (r != 0) /* the remedy for what is too large is about secrets */
         return r == OUTCOME_TOO_LARGE ? OUTCOME_NOT_GENUINE : r;
@@ -160,7 +218,7 @@ static int check_certificate(const Genuine *genuine, const Context *context,
                           "the identity has no certificate for the endorsement key");
     r = tpm_endorsement_key_parse(bytes_view(&endorsement->area), reason, &key);
     if (r == 0)
-        r = tpm_certificate_check(certificate, &key, genuine->options->ek_ca, context->now(context),
+        r = tpm_certificate_check(certificate, &key, genuine->authorities, context->now(context),
                                   reason);
     return r == OUTCOME_BAD_IDENTITY || r == OUTCOME_EXPIRED ? OUTCOME_NOT_GENUINE : r;
 }
@@ -181,7 +239,7 @@ static int check_inventory(const Genuine *genuine, const Identity *identity,
     if (found->name[0] && strcmp(found->name, identity->host_name) != 0)
         return reason_set(reason, OUTCOME_NOT_PROVED,
                           "%.100s calls the host with this TPM %s, and the identity %s",
-                          genuine->options->ek_list, found->name,
+                          genuine->list, found->name,
                           identity->host_name[0] ? identity->host_name : "nothing");
     return 0;
 }
@@ -199,11 +257,10 @@ static int not_known(const Genuine *genuine, const Identity *identity, Reason *r
         size += (size_t)snprintf(text + size, sizeof(text) - size, "%s%.*s...", i > 0 ? ", " : "",
                                  (int)(2 * SHORT_BYTES), digest);
     }
-    return reason_set(reason, OUTCOME_NOT_GENUINE, "%s %s%.60s: %s",
-                      count == 1 ? "the host's endorsement key is not"
-                                 : "none of the host's endorsement keys is",
-                      genuine->options->ek_list ? "in " : "that of ",
-                      genuine->options->ek_list ? genuine->options->ek_list : "--ek=", text);
+    return reason_set(
+        reason, OUTCOME_NOT_GENUINE, "%s %s%.60s: %s",
+        count == 1 ? "the host's endorsement key is not" : "none of the host's endorsement keys is",
+        genuine->list ? "in " : "that of ", genuine->list ? genuine->list : "--ek=", text);
 }
 
 int genuine_find(const Genuine *genuine, const Context *context, const Identity *identity,

@@ -97,8 +97,8 @@ static int take_arguments(Enrolment *enrolment, const Options *options, char **a
                     : reason_set(reason, OUTCOME_USAGE, "\"%.80s\" is not the name of a host",
                                  *host);
         else if (options->ek_list && !is_listed(&enrolment->genuine, *host))
-            r = reason_set(reason, OUTCOME_USAGE, "%.160s does not name %s", options->ek_list,
-                           *host);
+            r = reason_set(reason, OUTCOME_USAGE, "%.160s does not name %s",
+                           enrolment->genuine.list, *host);
         else
             r = add_name(enrolment, *host, reason);
     }
@@ -108,8 +108,9 @@ static int take_arguments(Enrolment *enrolment, const Options *options, char **a
 }
 
 /* Takes all of the list FILE that are not in the fleet yet. */
-static int take_list(Enrolment *enrolment, const char *file, Reason *reason)
+static int take_list(Enrolment *enrolment, Reason *reason)
 {
+    const char *file = enrolment->genuine.list;
     const char *first = NULL; /* of the names that no host can have */
     size_t names = 0;
     int r = 0;
@@ -143,7 +144,7 @@ static int choose(Enrolment *enrolment, const Options *options, char **arguments
     enrolment->named = *arguments;
     if (enrolment->named)
         return take_arguments(enrolment, options, arguments, reason);
-    return options->ek_list ? take_list(enrolment, options->ek_list, reason)
+    return options->ek_list ? take_list(enrolment, reason)
                             : reason_set(reason, OUTCOME_USAGE,
                                          "name the hosts, or use a list that does: --ek-list=FILE");
 }
@@ -210,11 +211,11 @@ static int look(Enrolment *enrolment, const Options *options, Reason *reason)
 /* --- adding --- */
 
 /* Where it says that the TPM of CANDIDATE is a genuine one. */
-static const char *source_of(const Options *options, const Candidate *candidate)
+static const char *source_of(const Genuine *genuine, const Candidate *candidate)
 {
     if (candidate->identity.proof.by == IDENTITY_BY_CERTIFICATE)
-        return options->ek_ca;
-    return options->ek_list ? options->ek_list : "--ek=";
+        return genuine->options->ek_ca;
+    return genuine->list ? genuine->list : "--ek=";
 }
 
 /* Says what OLD is there already, which the host that is called NAME takes the place of. */
@@ -242,11 +243,11 @@ static int print_proved(const Enrolment *enrolment, const Candidate *candidate, 
     sodium_bin2hex(key, sizeof(key), identity->proof.endorsement, IDENTITY_DIGEST_BYTES);
     if (identity->proof.pcrs != 0)
         tpm_pcr_mask_format(identity->proof.pcrs, pcrs);
-    output_line(
-        stderr, "  %s, which calls itself %s: the genuine TPM with the key %.16s, by %s%s%s%s",
-        candidate->host, identity->host_name[0] ? identity->host_name : "nothing", key,
-        identity->proof.by == IDENTITY_BY_CERTIFICATE ? "a certificate in " : "",
-        source_of(enrolment->candidates.options, candidate), pcrs[0] ? ", and PCRs " : "", pcrs);
+    output_line(stderr,
+                "  %s, which calls itself %s: the genuine TPM with the key %.16s, by %s%s%s%s",
+                candidate->host, identity->host_name[0] ? identity->host_name : "nothing", key,
+                identity->proof.by == IDENTITY_BY_CERTIFICATE ? "a certificate in " : "",
+                source_of(&enrolment->genuine, candidate), pcrs[0] ? ", and PCRs " : "", pcrs);
     print_known(candidate->host, &old);
     return 0;
 }

@@ -11,6 +11,8 @@
 #include "terminal/input.h"
 #include "terminal/output.h"
 
+#include <string.h>
+
 /* How long there is time for an answer without --not-after=, µs. */
 #define DEFAULT_USEC (UINT64_C(7) * 24 * 3600 * 1000 * 1000)
 
@@ -28,7 +30,11 @@ static int run(const Context *context, const Options *options, char **arguments)
     };
     const char *subject = NULL; /* of an error: the options, the identity, or the key */
     Reason reason = {0};
-    int r = genuine_load(options, &reason, &genuine);
+    bool twice =
+        options->ek_list && strcmp(options->ek_list, "-") == 0 && strcmp(arguments[0], "-") == 0;
+    int r = twice ? reason_set(&reason, OUTCOME_USAGE,
+                               "IDENTITY and --ek-list= cannot both be standard input (\"-\")")
+                  : genuine_load(options, &reason, &genuine);
 
     if (r == 0 && options->seal.pcrs.given != 0)
         r = reason_set(&reason, OUTCOME_USAGE,

@@ -25,11 +25,15 @@
 #define PURPOSE "2.23.133.8.1"
 
 DEFINE_CLEANUP(X509 *, X509_free);
-DEFINE_CLEANUP(X509_STORE *, X509_STORE_free);
 DEFINE_CLEANUP(X509_STORE_CTX *, X509_STORE_CTX_free);
 DEFINE_CLEANUP(BIO *, BIO_free);
 DEFINE_CLEANUP(BIGNUM *, BN_free);
 DEFINE_CLEANUP(EXTENDED_KEY_USAGE *, EXTENDED_KEY_USAGE_free);
+
+struct TpmAuthorities {
+    X509_STORE *store;
+    char *directory; /* for messages */
+};
 
 /* NULL if DER is not one certificate, to the last byte. */
 static X509 *parse(BytesView der)
@@ -103,7 +107,7 @@ static int add_directory(X509_STORE *store, const char *path, Reason *reason)
     int r;
 
     if (fd < 0)
-        return reason_set(reason, -errno, "cannot open %s", path);
+        return reason_set(reason, -errno, "cannot open the directory %s", path);
     r = directory_list(fd, path, reason, &directory);
     while (r == 0 && (r = directory_next(directory, path, reason, &name)) == 0 && name) {
         _cleanup_(bytes_done) Bytes file = {0};
@@ -118,6 +122,33 @@ static int add_directory(X509_STORE *store, const char *path, Reason *reason)
     }
     if (r == 0 && !found)
         r = reason_set(reason, OUTCOME_USAGE, "%s does not hold any certificates", path);
+    return r;
+}
+
+void tpm_authorities_free(TpmAuthorities *authorities)
+{
+    if (!authorities)
+        return;
+    X509_STORE_free(authorities->store);
+    free(authorities->directory);
+    free(authorities);
+}
+
+int tpm_authorities_load(const char *directory, Reason *reason, TpmAuthorities **ret)
+{
+    _cleanup_(tpm_authorities_freep) TpmAuthorities *authorities = calloc(1, sizeof(*authorities));
+    int r;
+
+    if (!authorities)
+        return -ENOMEM;
+    authorities->store = X509_STORE_new();
+    authorities->directory = strdup(directory);
+    r = authorities->store && authorities->directory
+            ? add_directory(authorities->store, directory, reason)
+            : -ENOMEM;
+    ERR_clear_error(); /* libcrypto collects them */
+    if (r == 0)
+        *ret = TAKE_PTR(authorities);
     return r;
 }
 
@@ -205,7 +236,7 @@ static int outcome_of(int error)
     return error == X509_V_ERR_CERT_HAS_EXPIRED ? OUTCOME_EXPIRED : OUTCOME_BAD_IDENTITY;
 }
 
-static int check_chain(X509_STORE *store, X509 *certificate, const char *directory, uint64_t now,
+static int check_chain(const TpmAuthorities *authorities, X509 *certificate, uint64_t now,
                        Reason *reason)
 {
     _cleanup_(X509_STORE_CTX_freep) X509_STORE_CTX *check = X509_STORE_CTX_new();
@@ -213,7 +244,7 @@ static int check_chain(X509_STORE *store, X509 *certificate, const char *directo
     char issuer[160];
     int error;
 
-    if (!check || X509_STORE_CTX_init(check, store, certificate, NULL) != 1)
+    if (!check || X509_STORE_CTX_init(check, authorities->store, certificate, NULL) != 1)
         return -ENOMEM;
     X509_STORE_CTX_set_time(check, 0, (time_t)(now / 1000000));
     X509_STORE_CTX_set_verify_cb(check, verify);
@@ -228,31 +259,28 @@ static int check_chain(X509_STORE *store, X509 *certificate, const char *directo
     if (error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
         error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT)
         return reason_set(reason, outcome_of(error), "%.100s does not hold the certificate of %s",
-                          directory, issuer);
+                          authorities->directory, issuer);
     return reason_set(reason, outcome_of(error), "the endorsement key's certificate, by %s: %s",
                       issuer, X509_verify_cert_error_string(error));
 }
 
-int tpm_certificate_check(BytesView certificate, const TpmStorageKey *key, const char *directory,
-                          uint64_t now, Reason *reason)
+int tpm_certificate_check(BytesView certificate, const TpmStorageKey *key,
+                          const TpmAuthorities *authorities, uint64_t now, Reason *reason)
 {
-    _cleanup_(X509_STORE_freep) X509_STORE *store = X509_STORE_new();
     _cleanup_(X509_freep) X509 *parsed = parse(certificate);
-    int r = store ? 0 : -ENOMEM;
+    int r;
 
-    if (r == 0 && !parsed)
+    if (!parsed)
         r = reason_set(reason, OUTCOME_BAD_IDENTITY,
                        "the endorsement key's certificate is not an X.509 certificate in DER");
-    else if (r == 0 && !is_of(parsed, key))
+    else if (!is_of(parsed, key))
         r = reason_set(reason, OUTCOME_BAD_IDENTITY,
                        "the certificate is for another endorsement key");
-    else if (r == 0 && !is_for_endorsement(parsed))
+    else if (!is_for_endorsement(parsed))
         r = reason_set(reason, OUTCOME_BAD_IDENTITY,
                        "the certificate is not for an endorsement key, but for another purpose");
-    if (r == 0)
-        r = add_directory(store, directory, reason);
-    if (r == 0)
-        r = check_chain(store, parsed, directory, now, reason);
+    else
+        r = check_chain(authorities, parsed, now, reason);
     ERR_clear_error(); /* libcrypto collects them */
     return r;
 }

@@ -8,6 +8,7 @@
  */
 
 #include "base/bytes.h"
+#include "base/cleanup.h"
 #include "base/outcome.h"
 #include "tpm/storage_key.h"
 
@@ -18,11 +19,19 @@
  * OUTCOME_BAD_IDENTITY; -ENOMEM. */
 int tpm_certificate_read(BytesView file, Reason *reason, Bytes *ret);
 
+/* The certificates of manufacturers that an administrator has collected. */
+typedef struct TpmAuthorities TpmAuthorities;
+
+void tpm_authorities_free(TpmAuthorities *authorities);
+DEFINE_CLEANUP(TpmAuthorities *, tpm_authorities_free);
+
+/* Loads the files in DIRECTORY: roots and intermediate certificates, in PEM (any number) or DER.
+ * OUTCOME_USAGE for a directory without certificates or with other files; OUTCOME_TOO_LARGE;
+ * -ENOMEM and other errnos. */
+int tpm_authorities_load(const char *directory, Reason *reason, TpmAuthorities **ret);
+
 /* Checks that CERTIFICATE (X.509 in DER, alone) is that of KEY, an endorsement key, is valid at NOW
- * (µs since 1970), and leads to a root in DIRECTORY. Its files are roots and intermediate
- * certificates, in PEM (any number) or DER; other files are refused. OUTCOME_BAD_IDENTITY if the
- * certificate is not good for KEY, OUTCOME_CLOCK if it is not valid yet, OUTCOME_EXPIRED,
- * OUTCOME_USAGE for a directory without certificates or with other files; -ENOMEM and other errnos.
- */
-int tpm_certificate_check(BytesView certificate, const TpmStorageKey *key, const char *directory,
-                          uint64_t now, Reason *reason);
+ * (µs since 1970), and leads to a root of AUTHORITIES. OUTCOME_BAD_IDENTITY if the certificate is
+ * not good for KEY, OUTCOME_CLOCK if it is not valid yet, OUTCOME_EXPIRED; -ENOMEM. */
+int tpm_certificate_check(BytesView certificate, const TpmStorageKey *key,
+                          const TpmAuthorities *authorities, uint64_t now, Reason *reason);

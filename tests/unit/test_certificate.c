@@ -8,6 +8,7 @@
 
 #include "tpm/certificate.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,11 +73,14 @@ static void expect(Fixture *fixture, const char *name, size_t key, const char *a
                    uint64_t now, int expected, const char *words)
 {
     _cleanup_(bytes_done) Bytes certificate = certificate_of(name, fixture);
+    _cleanup_(tpm_authorities_freep) TpmAuthorities *loaded = NULL;
     int r;
 
     fixture->reason = (Reason){0};
-    r = tpm_certificate_check(bytes_view(&certificate), &fixture->keys[key],
-                              test_path(&fixture->folder, authorities), now, &fixture->reason);
+    r = tpm_authorities_load(test_path(&fixture->folder, authorities), &fixture->reason, &loaded);
+    if (r == 0)
+        r = tpm_certificate_check(bytes_view(&certificate), &fixture->keys[key], loaded, now,
+                                  &fixture->reason);
     if (r != expected || !strstr(fixture->reason.text, words))
         fail_msg("%s by %s: %s, not %s: \"%s\"", name, authorities, outcome_name(r),
                  outcome_name(expected), fixture->reason.text);
@@ -174,11 +178,12 @@ static void test_no_byte_may_change(void **state)
     Fixture *fixture = *state;
     uint64_t now = soon(fixture);
     _cleanup_(bytes_done) Bytes certificate = {0};
-    char trust[128];
+    _cleanup_(tpm_authorities_freep) TpmAuthorities *trust = NULL;
 
     make_authorities(fixture);
     certificate = certificate_of("ca-ecc", fixture);
-    snprintf(trust, sizeof(trust), "%s/trust-ca", fixture->folder.path);
+    assert_int_equal(
+        tpm_authorities_load(test_path(&fixture->folder, "trust-ca"), &fixture->reason, &trust), 0);
     for (size_t i = 0; i < certificate.size; i++) {
         int r;
 
@@ -248,6 +253,8 @@ static void test_extensions(void **state)
     expect(fixture, "longer", 0, "roots", now, OUTCOME_BAD_IDENTITY, "not an X.509");
     assert_int_equal(shell(fixture, "mkdir \"$DIR/empty\""), 0);
     expect(fixture, "none", 0, "empty", now, OUTCOME_USAGE, "any certificates");
+    expect(fixture, "none", 0, "missing", now, -ENOENT, "cannot open the directory ");
+    expect(fixture, "none", 0, "none", now, -ENOTDIR, "cannot open the directory ");
     assert_int_equal(shell(fixture, "echo hello >\"$DIR/roots/README\""), 0);
     expect(fixture, "none", 0, "roots", now, OUTCOME_USAGE, "README");
 }

@@ -308,7 +308,8 @@ static void test_manufactured(void **state)
     static const TPM2_HANDLE handles[] = {0x81010001, 0x81010016};
     TestFolder folder = test_folder();
     Fixture fixture = {0};
-    char state_path[96], trust[96];
+    _cleanup_(tpm_authorities_freep) TpmAuthorities *trust = NULL;
+    char state_path[96];
     uint64_t now;
 
     (void)state;
@@ -316,7 +317,7 @@ static void test_manufactured(void **state)
         test_skip("swtpm_setup is not installed");
     manufacture(&folder);
     snprintf(state_path, sizeof(state_path), "%s/state", folder.path);
-    snprintf(trust, sizeof(trust), "%s/trust", folder.path);
+    assert_int_equal(tpm_authorities_load(test_path(&folder, "trust"), &fixture.reason, &trust), 0);
     assert_int_equal(context_system(&fixture.context), 0);
     now = fixture.context.now(&fixture.context) + UINT64_C(60) * 1000 * 1000;
     assert_int_equal(swtpm_start(state_path, &fixture.swtpm), 0);
