@@ -324,7 +324,7 @@ static int remember(Apply *apply, Reason *reason)
 
 static int run(Apply *apply, Reason *reason)
 {
-    char culprit[CREDENTIAL_NAME_TEXT_BYTES] = "";
+    char culprit[CREDENTIAL_NAME_TEXT_BYTES];
     int rc, r = apply_make_list(apply, &apply->wanted, &apply->list);
 
     if (r == 0)
@@ -345,9 +345,7 @@ static int run(Apply *apply, Reason *reason)
     /* in this run, in one that was killed, or before */
     if (rc == 0 && apply->set.restored.count > 0)
         rc = OUTCOME_NOT_ROTATED;
-    r = apply_find_culprit(apply, culprit);
-    if (r == 0)
-        r = apply_note_failures(apply, &apply->list);
+    r = apply_note_failures(apply, &apply->list);
     if (r == 0 && rc == OUTCOME_NOT_APPLIED)
         r = restore(apply, reason, &rc);
     if (r == 0 && apply_is_stopped(apply))
@@ -359,9 +357,8 @@ static int run(Apply *apply, Reason *reason)
     if (r != 0)
         return r;
     if (apply->state.failed_count > 0)
-        rc = OUTCOME_NOT_APPLIED;
-    if (!culprit[0])
-        r = apply_find_culprit(apply, culprit);
+        rc = apply_outcome(apply);
+    r = apply_find_culprit(apply, culprit);
     if (r == 0)
         r = tell(apply, rc, culprit, rc == 0 ? reason : NULL);
     if (r == 0)
@@ -380,7 +377,7 @@ static int say_again(Apply *apply, Reason *reason)
         r = apply_find_culprit(apply, culprit);
     if (r != 0)
         return r;
-    rc = apply->state.failed_count > 0 ? OUTCOME_NOT_APPLIED : *culprit ? OUTCOME_NOT_ROTATED : 0;
+    rc = apply_outcome(apply);
     r = tell(apply, rc, culprit, reason);
     if (r == 0 && before > 0)
         r = write_state(apply, reason);

@@ -25,7 +25,8 @@ typedef struct ApplyOptions {
 
 /* Applies the changes of FLEET. Returns 0, also if there is nothing to do; OUTCOME_NOT_APPLIED if a
  * service does not come back, or OUTCOME_NOT_ROTATED if it then got the previous value again, as
- * root's policy said, which is written down for the report; OUTCOME_INTERRUPTED if
+ * root's policy said, or OUTCOME_POSTPONED if the only ones that do not have the new value are to
+ * be restarted later, which is written down for the report; OUTCOME_INTERRUPTED if
  * .restart.stop is readable: the next run goes on; or why it could not be done. DUE, µs since 1970,
  * becomes less if there is something to do then that is not to be done before. */
 int apply_fleet(const ApplyOptions *options, const char *fleet, Reason *reason, uint64_t *due);

@@ -25,6 +25,11 @@ static bool came_back(const RestartUnit *unit)
             strcmp(unit->result, "put-back") == 0);
 }
 
+static bool is_down(const RestartUnit *unit)
+{
+    return unit->result && strcmp(unit->result, "not-running") == 0;
+}
+
 int apply_note_failures(Apply *apply, const RestartList *list)
 {
     int r = 0;
@@ -39,7 +44,7 @@ int apply_note_failures(Apply *apply, const RestartList *list)
                 r = find_used(apply, unit, credential);
             if (r == 0)
                 r = apply_state_put_failed(&apply->state, unit, credential);
-        } else if (failed && came_back(unit)) {
+        } else if (failed && (came_back(unit) || (failed->postponed && is_down(unit)))) {
             apply_state_remove_failed(&apply->state, failed);
         }
     }
@@ -99,17 +104,36 @@ int apply_check_failed(Apply *apply, Reason *reason)
     return r < 0 ? r : apply_note_failures(apply, &list);
 }
 
-int apply_find_culprit(const Apply *apply, char ret[CREDENTIAL_NAME_TEXT_BYTES])
+/* Of the units that have failed, or of those that are POSTPONED. */
+static int find_culprit_of(const Apply *apply, bool postponed, char ret[CREDENTIAL_NAME_TEXT_BYTES])
 {
+    const ApplyUnit *failed = apply_state_first_failed(&apply->state, postponed);
     int r = 0;
 
-    ret[0] = '\0';
     for (size_t i = 0; r == 0 && !ret[0] && i < apply->list.unit_count; i++)
-        if (apply_has_failed(&apply->list.units[i]))
+        if (apply_has_failed(&apply->list.units[i]) && apply->list.units[i].postponed == postponed)
             r = find_used(apply, &apply->list.units[i], ret);
-    if (!ret[0] && apply->state.failed_count > 0)
-        strcpy(ret, apply->state.failed[0].credential);
+    if (!ret[0] && failed)
+        strcpy(ret, failed->credential);
+    return r;
+}
+
+int apply_find_culprit(const Apply *apply, char ret[CREDENTIAL_NAME_TEXT_BYTES])
+{
+    int r;
+
+    ret[0] = '\0';
+    r = find_culprit_of(apply, false, ret);
     if (!ret[0] && apply->set.restored.count > 0)
         credential_name_format(&apply->set.restored.changes[0].name, ret);
-    return r;
+    return r == 0 && !ret[0] ? find_culprit_of(apply, true, ret) : r;
+}
+
+int apply_outcome(const Apply *apply)
+{
+    if (apply_state_first_failed(&apply->state, false))
+        return OUTCOME_NOT_APPLIED;
+    if (apply->set.restored.count > 0)
+        return OUTCOME_NOT_ROTATED;
+    return apply->state.failed_count > 0 ? OUTCOME_POSTPONED : 0;
 }

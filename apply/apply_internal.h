@@ -56,5 +56,10 @@ int apply_note_failures(Apply *apply, const RestartList *list);
  * been started since. One that could not be asked then is restarted now. */
 int apply_check_failed(Apply *apply, Reason *reason);
 
-/* A credential that a unit which has failed uses, or that is restored. */
+/* A credential that is to blame for apply_outcome(): a unit that has failed or is postponed uses
+ * it, or it is restored. */
 int apply_find_culprit(const Apply *apply, char ret[CREDENTIAL_NAME_TEXT_BYTES]);
+
+/* What became of the services as far as is known, in this run or before: the worst of
+ * OUTCOME_NOT_APPLIED, OUTCOME_NOT_ROTATED, OUTCOME_POSTPONED and 0. */
+int apply_outcome(const Apply *apply);

@@ -88,6 +88,7 @@ int apply_state_put_failed(ApplyState *state, const RestartUnit *unit, const cha
         return -ENOMEM;
     if (credential[0])
         strcpy(failed->credential, credential);
+    failed->postponed = unit->postponed;
     if (unit->postponed)
         failed->invocation[0] = '\0';
     for (size_t i = 0; unit->touched && i < sizeof(unit->before.invocation); i++)
@@ -98,6 +99,14 @@ int apply_state_put_failed(ApplyState *state, const RestartUnit *unit, const cha
 const ApplyUnit *apply_state_find_failed(const ApplyState *state, const RestartUnit *unit)
 {
     return find_unit(state->failed, state->failed_count, unit);
+}
+
+const ApplyUnit *apply_state_first_failed(const ApplyState *state, bool postponed)
+{
+    for (size_t i = 0; i < state->failed_count; i++)
+        if (state->failed[i].postponed == postponed)
+            return &state->failed[i];
+    return NULL;
 }
 
 static void remove_unit(ApplyUnit *units, size_t *count, size_t i)
@@ -171,7 +180,8 @@ static int read_units(struct json_object *array, Reason *reason, ApplyUnit **ret
         unit = add_unit(ret_units, ret_count, machine, name);
         if (!unit)
             return -ENOMEM;
-        unit->begun = json_object_get_boolean(json_object_object_get(object, "begun"));
+        unit->begun = json_is_true(json_object_object_get(object, "begun"));
+        unit->postponed = json_is_true(json_object_object_get(object, "postponed"));
         snprintf(unit->credential, sizeof(unit->credential), "%s", credential ? credential : "");
         snprintf(unit->invocation, sizeof(unit->invocation), "%s", invocation ? invocation : "");
         unit->jobs = json_object_get_uint64(json_object_object_get(object, "jobs"));
@@ -189,8 +199,8 @@ static struct json_object *units_to_json(const ApplyUnit *units, size_t count)
 
         json_add_text(unit, "machine", units[i].machine);
         json_add_text(unit, "unit", units[i].name);
-        if (units[i].begun)
-            json_add(unit, "begun", json_object_new_boolean(true));
+        json_add_flag(unit, "begun", units[i].begun);
+        json_add_flag(unit, "postponed", units[i].postponed);
         json_add_text(unit, "credential", units[i].credential[0] ? units[i].credential : NULL);
         json_add_text(unit, "invocation", units[i].invocation[0] ? units[i].invocation : NULL);
         if (units[i].jobs > 0) {

@@ -13,7 +13,7 @@
  *               "begun": true for one that ran, and whose job was about to begin
  *     failed    the units that did not come back, and are not known to run since: {"machine",
  *               "unit", "credential", "invocation"}; the last is what it had before its job, or ""
- *               if there was none
+ *               if there was none. With "postponed": true it had too many jobs to get one
  *     counted   how many jobs each unit had, whatever the broker claimed: {"machine", "unit",
  *               "jobs", "since"}; the last is when the window began, µs since 1970
  */
@@ -27,7 +27,8 @@
 typedef struct ApplyUnit {
     char machine[LIMIT_MACHINE_BYTES + 1];
     char *name;
-    bool begun; /* and perhaps not done */
+    bool begun;     /* and perhaps not done */
+    bool postponed; /* has not failed, but had too many jobs */
     char credential[CREDENTIAL_NAME_TEXT_BYTES];
     char invocation[2 * sizeof((ManagerState){0}.invocation) + 1];
     uint64_t jobs, since;
@@ -63,6 +64,8 @@ void apply_state_clear_units(ApplyState *state);
 /* The same of units that have failed. CREDENTIAL is to blame. */
 int apply_state_put_failed(ApplyState *state, const RestartUnit *unit, const char *credential);
 const ApplyUnit *apply_state_find_failed(const ApplyState *state, const RestartUnit *unit);
+/* The first that has failed, or is POSTPONED; NULL if there is none. */
+const ApplyUnit *apply_state_first_failed(const ApplyState *state, bool postponed);
 void apply_state_remove_failed(ApplyState *state, const ApplyUnit *failed);
 
 /* Counts a job of UNIT at the time NOW. -ENOMEM. */

@@ -108,7 +108,8 @@ static int apply_all(const ApplyOptions *options, Reason *reason, uint64_t *due)
             continue;
         fprintf(stderr, SD_ERR "%s: %s: %s\n", *fleet, outcome_sentence(r), why.text);
         /* of what a service does, this program is no failure */
-        if (first == 0 && r != OUTCOME_NOT_APPLIED && r != OUTCOME_NOT_ROTATED)
+        if (first == 0 && r != OUTCOME_NOT_APPLIED && r != OUTCOME_NOT_ROTATED &&
+            r != OUTCOME_POSTPONED)
             first = r;
     }
     return first;

@@ -91,8 +91,8 @@ static void say_applied(Doctor *doctor, const char *fleet)
         fleet_set_applied(&set, NULL, &applied) != 0 ||
         strcmp(applied.statement, set.digest) != 0 || applied.outcome == 0)
         return;
-    doctor_say(doctor, DOCTOR_PROBLEM, "fleet %s: %s: %s", fleet, applied.credential,
-               outcome_sentence(applied.outcome));
+    doctor_say(doctor, applied.outcome == OUTCOME_POSTPONED ? DOCTOR_WARNING : DOCTOR_PROBLEM,
+               "fleet %s: %s: %s", fleet, applied.credential, outcome_sentence(applied.outcome));
     doctor_advice(doctor, "journalctl --unit=nspawn-creds-apply says which service it is");
 }
 

@@ -75,18 +75,19 @@ static int add_row(Reports *reports, size_t index, const Verdict *verdict)
     struct json_object *row = json_object_new_object();
     const Report *report = &verdict->report;
     bool valid = verdict->rc == 0,
-         about_this = valid && strcmp(report->statement, reports->statement) == 0;
+         about_this = valid && strcmp(report->statement, reports->statement) == 0,
+         accepted = report->outcome == 0 || report->outcome == OUTCOME_POSTPONED; /* for later */
 
     reports->counts.invalid += !valid;
     reports->counts.waiting += valid && !about_this;
-    reports->counts.accepted += about_this && report->outcome == 0;
-    reports->counts.failed += about_this && report->outcome != 0;
+    reports->counts.accepted += about_this && accepted;
+    reports->counts.failed += about_this && !accepted;
     json_add_text(row, "host", reports->repository.hosts[index].name);
     json_add_text(row, "state",
-                  !valid                 ? "invalid"
-                  : !about_this          ? "waiting"
-                  : report->outcome == 0 ? "accepted"
-                                         : "failed");
+                  !valid        ? "invalid"
+                  : !about_this ? "waiting"
+                  : accepted    ? "accepted"
+                                : "failed");
     if (valid && *reports->texts[index]) {
         json_add_text(row, "statement", report->statement);
         json_add_text(row, "outcome", outcome_name(report->outcome));

@@ -62,7 +62,8 @@ static void count_row(Rollout *rollout, struct json_object *row)
         rollout->failed++;
         json_append(rollout->failures, json_object_get(row));
     } else if (strcmp(state, "accepted") == 0) {
-        bool applied = json_object_get_boolean(json_object_object_get(row, "applied")),
+        bool applied = json_is_true(json_object_object_get(row, "applied")) &&
+                       outcome_find(varlink_text(row, "outcome")) == 0,
              without = json_object_object_get_ex(row, "noApply", NULL); /* only ever true */
 
         rollout->accepted += applied || without;

@@ -162,9 +162,9 @@ static void test_without_end(void **state)
 
         snprintf(changed, sizeof(changed), "web@env %u web@token %u", sequence, sequence);
         accept_set(world, sequence, changed);
-        run(world, &web, OUTCOME_NOT_APPLIED, "web TryRestartUnit env.service");
+        run(world, &web, OUTCOME_POSTPONED, "web TryRestartUnit env.service");
         assert_non_null(strstr(world->notes, "web: app.service: it was restarted or reloaded 60 "));
-        expect_applied(world, OUTCOME_NOT_APPLIED, "web@token");
+        expect_applied(world, OUTCOME_POSTPONED, "web@token");
         assert_true(world->due == TEST_NOW + LIMIT_APPLY_WINDOW_USEC / 2);
     }
     run(world, &web, 0, "");
@@ -183,6 +183,34 @@ static void test_without_end(void **state)
     run(world, &web, 0, "web TryRestartUnit app.service");
 }
 
+/* A failure is worse, also one of an earlier run. One that does not run any more gets the value
+ * when it is started. */
+static void test_postponed_and_failed(void **state)
+{
+    static const FakeManager fails = {
+        .machine = "web",
+        .units = {{.name = "app.service"}, {.name = "env.service", .after_active = "failed"}}};
+    static const FakeManager down = {
+        .machine = "web",
+        .units = {{.name = "app.service", .active = "inactive"}, {.name = "env.service"}}};
+    World *world = *state;
+
+    count_jobs(world, LIMIT_APPLY_JOBS, TEST_NOW);
+    accept_set(world, 7, "web@env 7 web@token 7");
+    run(world, &fails, OUTCOME_NOT_APPLIED, "web TryRestartUnit env.service");
+    expect_applied(world, OUTCOME_NOT_APPLIED, "web@env");
+    run(world, &fails, 0, "");
+    expect_applied(world, OUTCOME_NOT_APPLIED, "web@env");
+    accept_set(world, 8, "web@env 8 web@token 7");
+    run(world, &web, OUTCOME_POSTPONED, "web TryRestartUnit env.service");
+    expect_applied(world, OUTCOME_POSTPONED, "web@token");
+    run(world, &down, 0, "");
+    expect_applied(world, 0, "");
+    assert_true(world->due == TEST_NOW + LIMIT_APPLY_WINDOW_USEC);
+    world->context.now = an_hour_later;
+    run(world, &web, 0, "");
+}
+
 /* What is postponed has not failed: its previous value is not served again. */
 static void test_postponed_previous(void **state)
 {
@@ -196,9 +224,9 @@ static void test_postponed_previous(void **state)
     assert_int_equal(apply_state_write(&world->context, "prod", &before, NULL), 0);
     accept_set(world, 7, "web@picky 7");
     keep_previous(world, "web@picky", "new", 'A');
-    run(world, &web, OUTCOME_NOT_APPLIED, "");
+    run(world, &web, OUTCOME_POSTPONED, "");
     expect_served(world, "new");
-    expect_applied(world, OUTCOME_NOT_APPLIED, "web@picky");
+    expect_applied(world, OUTCOME_POSTPONED, "web@picky");
 }
 
 /* Root's policy wants the previous value back, if there is one. */
@@ -383,6 +411,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_failure_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_silent_before, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_postponed_and_failed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_postponed_previous, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_previous, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed_after_restoring, set_up, tear_down),
