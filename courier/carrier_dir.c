@@ -48,6 +48,18 @@ static int failed(const char *path, Reason *reason)
                       "%s: %m", path);
 }
 
+/* The same for a file of DIR. Nothing is known about files of a carrier that is not there, such as
+ * a stick that is not mounted. */
+static int file_failed(const DirCarrier *dir, const char *path, Reason *reason)
+{
+    int error = errno;
+
+    if (error == ENOENT && access(dir->place, F_OK) < 0)
+        return reason_set(reason, OUTCOME_CARRIER_FAILED, "%s: %m", dir->place);
+    errno = error;
+    return failed(path, reason);
+}
+
 static int full_path(const DirCarrier *dir, const char *path, Reason *reason, char ret[PATH_MAX])
 {
     return snprintf(ret, PATH_MAX, "%s/%s", dir->place, path) < PATH_MAX
@@ -70,7 +82,7 @@ static int dir_get(Carrier *carrier, const char *path, size_t limit, CarrierVers
     /* a FIFO would block */
     fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 || fstat(fd, &info) < 0)
-        return failed(full, reason);
+        return file_failed(dir, full, reason);
     if (!S_ISREG(info.st_mode))
         return reason_set(reason, OUTCOME_CARRIER_FAILED, "%s is not a regular file", full);
     snprintf(now.text, sizeof(now.text), "%ju:%ju:%jd:%jd.%ld", (uintmax_t)info.st_dev,

@@ -49,8 +49,10 @@ static void say_signers(Doctor *doctor, const FleetStatus *status, uint64_t now)
                    "required now",
                    status->fleet, status->signers, status->threshold);
     if (status->removed[0] || (status->sequence > 0 && status->signers < status->threshold))
-        doctor_advice(doctor, "This host still delivers the accepted set. If you do not trust that "
-                              "signer, have the secrets changed; then have the fleet signed again");
+        doctor_advice(doctor,
+                      "This host still delivers the accepted set. If you do not trust that "
+                      "signer, have the secrets changed. Then have a later statement signed, on an "
+                      "administrator's machine: nspawn-creds fleet sign --renew");
     if (status->signers_until <= now) {
         doctor_say(doctor, DOCTOR_PROBLEM,
                    "fleet %s: fewer than %zu of the allowed signers may sign now, so that nothing "

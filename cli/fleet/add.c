@@ -100,8 +100,10 @@ static int add_to_file(FleetFile *file, const Options *options, const char *name
                           "\"-_.\", and does not begin with \"-\" or \".\"",
                           name);
     if (!options->as || !options->to)
-        return reason_set(reason, OUTCOME_USAGE,
-                          "%s is new: --as=MACHINE@ID and --to=HOSTS are missing", name);
+        return reason_set(reason, OUTCOME_USAGE, "%s is new: %s missing", name,
+                          options->as   ? "--to=HOSTS is"
+                          : options->to ? "--as=MACHINE@ID is"
+                                        : "--as=MACHINE@ID and --to=HOSTS are");
     r = credential_name_parse(options->as, reason, &secret.credential);
     if (r == 0)
         r = policy_id_check(secret.credential.id, reason);
@@ -154,8 +156,12 @@ static int report_secret(const Options *options, const Repository *repository, c
     if (options->json == JSON_OFF) {
         if (public.size > 0)
             output_line(stdout, "%.*s", (int)public.size - 1, (const char *)public.data);
-        output_note("%s: %s, for %zu host%s. To seal it for them: nspawn-creds fleet seal", name,
-                    replaced ? "replaced" : "added", hosts, hosts == 1 ? "" : "s");
+        if (hosts == 0)
+            output_note("%s: %s, but the fleet has no host that gets it yet", name,
+                        replaced ? "replaced" : "added");
+        else
+            output_note("%s: %s, for %zu host%s. To seal it for them: nspawn-creds fleet seal",
+                        name, replaced ? "replaced" : "added", hosts, hosts == 1 ? "" : "s");
         return 0;
     }
     object = json_object_new_object();

@@ -114,8 +114,9 @@ static int read_member(const char *name, struct json_object *value, Reason *reas
     if (strcmp(name, "threshold") != 0)
         return reason_set(
             reason, OUTCOME_BAD_FLEET_CONFIG,
-            "unknown member; there are carrier, signers, threshold, key, identity, open and "
-            "encrypt");
+            "unknown member \"%.40s\"; there are carrier, signers, threshold, key, identity, open "
+            "and encrypt",
+            name);
     if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 1 ||
         json_object_get_int64(value) > (int64_t)LIMIT_FLEET_SIGNATURES)
         return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,

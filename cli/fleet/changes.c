@@ -76,7 +76,8 @@ int fleet_changes_confirm(FleetChanges *changes, const Inventory *inventory, con
         output_line(stderr, "  %s", changes->lines[i]);
     if (options->confirm)
         return reason_set(reason, OUTCOME_UNCONFIRMED,
-                          "these are not the changes that --confirm=%.40s is for",
+                          "these are not the changes that --confirm=%.40s is for; nothing was "
+                          "changed. The command without --confirm= prints the right digest",
                           options->confirm);
     if (confirm_possible(options, NULL) != 0)
         return reason_set(

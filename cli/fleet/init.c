@@ -137,6 +137,7 @@ static int check_signers(const Options *options, Reason *reason, Init *init)
 {
     _cleanup_(allowed_signers_done) AllowedSigners signers = {0}, checked = {0};
     Reason why = {0};
+    size_t count;
     int r;
 
     if (!init->signers_path)
@@ -146,10 +147,45 @@ static int check_signers(const Options *options, Reason *reason, Init *init)
     r = allowed_signers_parse(bytes_view(&init->signers), &why, &signers);
     if (r != 0)
         return reason_set(reason, r, "%s: %s", init->signers_path, why.text);
-    init->threshold =
-        options->threshold > 0 ? options->threshold : fleet_signers_count(&signers) / 2 + 1;
+    count = fleet_signers_count(&signers);
+    init->threshold = options->threshold > 0 ? options->threshold : count / 2 + 1;
+    if (init->threshold > count || 2 * init->threshold <= count)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "--threshold=%zu: %s has %zu signer%s, and more than half of them must "
+                          "sign, or two halves could sign different statements",
+                          init->threshold, init->signers_path, count, count == 1 ? "" : "s");
     return fleet_signers_parse(bytes_view(&init->signers), init->signers_path, init->threshold,
                                reason, &checked);
+}
+
+/* Whether FILE has public keys, and not what opens anything: its first line that is no comment. */
+static bool is_public(BytesView file)
+{
+    const char *text = (const char *)file.data, *end = text + file.size;
+
+    while (text && text < end && (*text == '#' || *text == '\n')) {
+        const char *line_end = memchr(text, '\n', (size_t)(end - text));
+
+        text = line_end ? line_end + 1 : NULL;
+    }
+    return text && end - text > 4 && (memcmp(text, "age1", 4) == 0 || memcmp(text, "ssh-", 4) == 0);
+}
+
+static int check_identity(const Init *init, Reason *reason)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+
+    if (!init->identity)
+        return 0;
+    if (access(init->identity, R_OK) < 0)
+        return reason_set(reason, -errno, "cannot open %s", init->identity);
+    if (file_read(init->identity, LIMIT_RECIPIENTS_BYTES, NULL, &file) == 0 &&
+        is_public(bytes_view(&file)))
+        return reason_set(reason, OUTCOME_USAGE,
+                          "%s contains public keys alone, which open nothing. Name the file with "
+                          "your private key, as age-keygen or ssh-keygen made it",
+                          init->identity);
+    return 0;
 }
 
 /* Before anything is asked for. */
@@ -181,8 +217,8 @@ static int check_all(const Options *options, Reason *reason, Init *init)
         r = check_recipients(options, init, reason);
     if (r == 0)
         r = check_signers(options, reason, init);
-    if (r == 0 && init->identity && access(init->identity, R_OK) < 0)
-        r = reason_set(reason, -errno, "cannot open %s", init->identity);
+    if (r == 0)
+        r = check_identity(init, reason);
     if (r == 0 && (init->identity || init->signers_path))
         r = fleet_admin_check_new(init->fleet, reason);
     return r;
@@ -221,17 +257,22 @@ static int open_directory(const char *path, Reason *reason, Repository *reposito
     return 0;
 }
 
-static int write_all(const Repository *repository, BytesView recipients, Reason *reason)
+/* fleet.json comes last: without it, the command can be repeated. */
+static int write_all(const Repository *repository, const Init *init, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes file = {0};
     int r = fleet_file_format(&repository->file, &file);
 
     if (r == 0)
-        r = repository_write(repository, NULL, REPOSITORY_RECIPIENTS, recipients, true, reason);
+        r = repository_write(repository, NULL, REPOSITORY_RECIPIENTS, bytes_view(&init->recipients),
+                             true, reason);
     if (r == 0)
         r = add_text(repository, ".gitattributes", attributes, reason);
     if (r == 0)
         r = add_text(repository, ".gitignore", ignored, reason);
+    if (r == 0 && (init->identity || init->signers_path))
+        r = fleet_admin_create(init->fleet, bytes_view(&init->signers), init->threshold,
+                               init->identity, reason);
     if (r == 0)
         r = repository_write(repository, NULL, REPOSITORY_FILE, bytes_view(&file), false, reason);
     return r;
@@ -269,11 +310,8 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = open_directory(options->repository, &reason, &repository);
     if (r == 0) {
         strcpy(repository.file.fleet, init.fleet);
-        r = write_all(&repository, bytes_view(&init.recipients), &reason);
+        r = write_all(&repository, &init, &reason);
     }
-    if (r == 0 && (init.identity || init.signers_path))
-        r = fleet_admin_create(init.fleet, bytes_view(&init.signers), init.threshold, init.identity,
-                               &reason);
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (options->json == JSON_OFF)

@@ -428,7 +428,8 @@ static void differ(Comparison *comparison, const char *before, const char *after
         say(comparison,
             after ? "hosts have to be proved (%s)" : "hosts need NO PROOF any more (%s)", name);
     else if (strncmp(line, "secret ", 7) == 0 && before)
-        say(comparison, "secret %.*s: %s", length, name, after ? "another value" : "removed");
+        say(comparison, "secret %.*s: %s", length, name,
+            after ? "another value, or encrypted again" : "removed");
     else if (strncmp(line, "settings ", 9) == 0 && after)
         say(comparison, before ? "secret %.*s: as%s instead of%s" : "secret %.*s: added, as%s%s",
             length, name, value, old);

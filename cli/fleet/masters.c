@@ -73,11 +73,12 @@ int recipients_parse(BytesView file, Reason *reason, Recipients *ret)
     if (r != 0)
         return r;
     if (recipients.count < 2)
-        return reason_set(reason, OUTCOME_BAD_REPOSITORY,
-                          recipients.count == 0
-                              ? "it has no recipients. At least two are needed"
-                              : "it has one recipient. If that key is lost, so are all masters: "
-                                "add a second one, such as a key that you keep on paper");
+        return reason_set(
+            reason, OUTCOME_BAD_REPOSITORY,
+            recipients.count == 0
+                ? "it has no recipients. At least two are needed"
+                : "it has one recipient. If that key is lost, so are all master copies: "
+                  "add a second one, such as a key that you keep on paper");
     *ret = TAKE(recipients);
     return 0;
 }

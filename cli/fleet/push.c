@@ -288,7 +288,8 @@ static int put(Push *push, const Context *context, const Options *options, Reaso
         r = fleet_admin_load(context, push->repository.file.fleet, reason, &push->admin);
     if (r == 0 && !push->admin.carrier)
         r = reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
-                       "your configuration of the fleet %s has no \"carrier\"",
+                       "~/.config/nspawn-creds/fleet/%s.json has no \"carrier\", such as "
+                       "{\"url\": \"dir:/srv/carrier\"}",
                        push->repository.file.fleet);
     if (r == 0 && options->wait)
         r = rollout_check(push->admin.carrier, reason);

@@ -114,9 +114,9 @@ int repository_write(const Repository *repository, const char *directory, const 
     if (folder < 0)
         return reason_set(reason, folder, "cannot write %s", path);
     file_temporary_name(temporary);
-    r = file_create_at(folder, temporary, content, (FileOwnership){0644, (gid_t)-1}, reason);
+    r = file_create_at(folder, temporary, content, (FileOwnership){0644, (gid_t)-1}, NULL);
     if (r != 0)
-        return r;
+        return reason_set(reason, r, "cannot write %s", path);
     if (renameat2(folder, temporary, folder, name, replace ? 0 : RENAME_NOREPLACE) < 0 ||
         fsync(folder) < 0) {
         r = reason_set(reason, -errno, "cannot write %s", path);
@@ -312,9 +312,9 @@ static int give_all(Matching *matching, char **hosts, Reason *reason)
             r = host ? give(matching, host)
                      : reason_set(reason, OUTCOME_BAD_REPOSITORY,
                                   "%s: secret \"%.100s\" names the host \"%s\", but there is no "
-                                  "%s/%s.json",
+                                  "%s/%s.json. Add the host first: nspawn-creds fleet add host %s",
                                   REPOSITORY_FILE, matching->secret->name, *hosts, REPOSITORY_HOSTS,
-                                  *hosts);
+                                  *hosts, *hosts);
         }
     }
     return r;

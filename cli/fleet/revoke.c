@@ -254,8 +254,9 @@ static int revoke_signer(const Context *context, const Options *options, const c
         return reason_set(reason, OUTCOME_USAGE, "there is no signer \"%.128s\" in %s", name, path);
     r = fleet_signers_parse(bytes_view(&after), path, admin.threshold, &why, &signers);
     if (r != 0)
-        return reason_set(reason, r, "without %s, %s. Change the file and the threshold by hand",
-                          name, why.text);
+        return reason_set(reason, r == OUTCOME_BAD_SIGNERS ? OUTCOME_USAGE : r,
+                          "without %s, %s. Add the successor's key to this file first", name,
+                          why.text);
     r = confirm(options, reason, "Remove the signer %s from %s?", name, path);
     if (r == 0)
         r = rewrite_write(path, bytes_view(&before), bytes_view(&after), reason);
@@ -265,8 +266,8 @@ static int revoke_signer(const Context *context, const Options *options, const c
         output_note("You no longer count what %s signs.", name);
         output_note(
             "Each host still does, until its own file is changed by what configures the host: "
-            "/etc/nspawn-creds/fleet/%s.signers. Hosts keep a set that %s has signed. Then "
-            "seal and sign anew: nspawn-creds fleet seal",
+            "/etc/nspawn-creds/fleet/%s.signers. Hosts keep a set that %s has signed. A later "
+            "statement replaces it: nspawn-creds fleet sign --renew",
             fleet, name);
     } else {
         struct json_object *object = json_object_new_object();

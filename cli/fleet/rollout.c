@@ -42,11 +42,10 @@ int rollout_check(struct json_object *carrier, Reason *reason)
     int r = carrier_settings_parse(carrier, reason, &settings);
 
     if (r == 0 && settings.kind == CARRIER_HTTPS && !settings.reports)
-        r = reason_set(
-            reason, OUTCOME_USAGE,
-            "the carrier %.100s has no place for reports, which --wait needs: name one as "
-            "\"reports\" in your configuration of the fleet and in those of the hosts",
-            settings.place);
+        r = reason_set(reason, OUTCOME_USAGE,
+                       "the carrier %.100s has no place for reports of hosts: name one as "
+                       "\"reports\" in your configuration of the fleet and in those of the hosts",
+                       settings.place);
     return r;
 }
 
@@ -139,9 +138,11 @@ static int finish(const Rollout *rollout, uint64_t sequence)
     print_failures(rollout);
     reason_set(&reason, 0,
                "%zu of %zu hosts of this wave have accepted statement %" PRIu64
-               ", %zu failed, %zu are waited for (%zu of them restart services)",
-               rollout->accepted, rollout->count, sequence, rollout->failed, waiting(rollout),
-               rollout->restarting);
+               ", %zu failed, %zu are waited for",
+               rollout->accepted, rollout->count, sequence, rollout->failed, waiting(rollout));
+    if (rollout->restarting > 0)
+        snprintf(reason.text + strlen(reason.text), sizeof(reason.text) - strlen(reason.text),
+                 " (%zu of them restart services)", rollout->restarting);
     if (stopped)
         return output_error(OUTCOME_HOSTS_FAILED, NULL, &reason);
     if (over)

@@ -567,9 +567,11 @@ int sealed_make(const Context *context, const Repository *repository, SealedPlan
         r = write_file(making.fd, SEALED_MANIFEST, bytes_view(&manifest), &why);
     if (r == 0)
         r = write_file(making.fd, SEALED_INPUTS, bytes_view(&plan->inputs), &why);
-    if (r != 0)
-        return reason_set(reason, r, "host %s: %s", plan->host->name,
-                          why.text[0] ? why.text : outcome_sentence(r));
+    if (r != 0) {
+        reason_set(reason, 0, "host %s: %s", plan->host->name,
+                   why.text[0] ? why.text : outcome_sentence(r));
+        return r;
+    }
     plan->leaf = merkle_leaf(bytes_view(&manifest));
     *ret_files = making.files;
     return 0;

@@ -32,7 +32,6 @@ static void add_words(const FleetStatus *status, uint64_t now, struct json_objec
 {
     char text[OPEN_CHECK_EXPIRY_BYTES];
 
-    json_add_text(object, "state", state_of(status, now));
     if (status->sequence > 0) {
         open_check_format_expiry(status->issued, now, text);
         json_add_text(object, "issued", text);
@@ -42,7 +41,9 @@ static void add_words(const FleetStatus *status, uint64_t now, struct json_objec
     if (status->threshold > 0) {
         open_check_format_expiry(status->signers_until, now, text);
         json_add_text(object, "signersUntil",
-                      status->signers_until ? text : "too few may sign now");
+                      status->signers_until == 0               ? "too few may sign now"
+                      : status->signers_until == USEC_INFINITY ? "no end"
+                                                               : text);
     }
 }
 
@@ -68,6 +69,7 @@ static int list_fleets(const Context *context, const Options *options, Reason *r
         if (r != 0)
             break;
         object = fleet_status_to_json(&status);
+        json_add_text(object, "state", state_of(&status, now));
         if (options->json == JSON_OFF)
             add_words(&status, now, object);
         json_append(list, object);
@@ -160,6 +162,7 @@ static int show_fleet(const Context *context, const Options *options, const char
     if (r != 0)
         return r;
     object = fleet_status_to_json(&status);
+    json_add_text(object, "state", state_of(&status, context->now(context)));
     add_applied(&set, object);
     files = describe_files(&set);
     if (options->json != JSON_OFF) {

@@ -8,6 +8,7 @@
 #include "base/timestamp.h"
 #include "fleet/admin.h"
 #include "fleet/reports.h"
+#include "fleet/rollout.h"
 #include "fleet/signing.h"
 #include "fleet/verbs.h"
 #include "protocol/varlink.h"
@@ -170,7 +171,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     _cleanup_(signed_statement_done) SignedStatement statement = {0};
     _cleanup_(json_object_putp) struct json_object *rows = NULL;
     ReportCounts counts = {0};
-    Reason reason = {0}, why = {0};
+    Reason reason = {0}, why = {0}, without = {0};
     int unsure = 0;
     int r = repository_open(options->repository, false, &reason, &repository);
 
@@ -179,6 +180,9 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = fleet_admin_load(context, repository.file.fleet, &reason, &admin);
     if (r == 0)
         r = read_statement(context, &repository, &admin, &reason, &statement, &why, &unsure);
+    /* hosts would seem to be silent */
+    if (r == 0 && admin.carrier && rollout_check(admin.carrier, &without) == OUTCOME_USAGE)
+        output_note("%s.", without.text);
     if (r == 0)
         r = reports_fetch(&repository, admin.carrier, bytes_view(&statement.text), &reason, &counts,
                           &rows);

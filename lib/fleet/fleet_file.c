@@ -199,12 +199,15 @@ static int parse_hosts_list(Parser *parser, struct json_object *value, bool grou
         parser->path[parser->levels - 1] = count;
         if (!text || (text[0] == '@' && !groups) ||
             (text[0] == '@' ? !fleet_host_name_valid(text + 1) : !pattern_valid(text)))
-            return fail(parser, groups ? "a host must be a name of a-z, 0-9 and \"-\" with a "
-                                         "letter or digit at both ends, a pattern with "
-                                         "\"*\" or \"?\", or \"@GROUP\""
-                                       : "a host of a group must be a name of a-z, 0-9 and \"-\" "
-                                         "with a letter or digit at both ends, or a "
-                                         "pattern with \"*\" or \"?\"");
+            return fail(parser,
+                        groups
+                            ? "\"%.40s\": a host must be a name of a-z, 0-9 and \"-\" with a "
+                              "letter or digit at both ends, a pattern with \"*\" or \"?\", or "
+                              "\"@GROUP\""
+                            : "\"%.40s\": a host of a group must be a name of a-z, 0-9 and \"-\" "
+                              "with a letter or digit at both ends, or a pattern with \"*\" or "
+                              "\"?\"",
+                        text ? text : "");
         if (!strings_add(&hosts, &count, text))
             return -ENOMEM;
     }
