@@ -108,6 +108,25 @@ int enrolment_carrier_get(const EnrolmentCarrier *carrier, const char *const *ho
     return r;
 }
 
+/* The courier has said why. There is another way if nobody may write there. */
+static int not_put(const EnrolmentCarrier *carrier, const char *host, EnrolmentMessage message,
+                   Reason *reason)
+{
+    if (message == ENROLMENT_CHALLENGE)
+        return reason_set(
+            reason, -ECANCELED,
+            "the challenge to %s is not on the carrier; the courier's message says "
+            "why. If you may only read there, enrol %s by files, see nspawn-creds(1), "
+            "ENROLMENT. It begins on the host: nspawn-creds host export --prove",
+            host, host);
+    return reason_set(
+        reason, -ECANCELED,
+        "the %s of %s is not on the carrier of %s; the courier's message says why. If "
+        "hosts may only read there, enrol it by files, see nspawn-creds(1), "
+        "ENROLMENT. It begins with nspawn-creds host export --prove",
+        names[message], host, carrier->fleet);
+}
+
 int enrolment_carrier_put(const EnrolmentCarrier *carrier, const char *host,
                           EnrolmentMessage message, struct json_object *object, Reason *reason)
 {
@@ -124,17 +143,23 @@ int enrolment_carrier_put(const EnrolmentCarrier *carrier, const char *host,
     writer_text(&line, "\t");
     writer_bytes(&line, bytes_view(&encoded));
     writer_text(&line, "\n");
-    return run(carrier, &line, OUTPUT_BYTES, reason, &output);
+    r = run(carrier, &line, OUTPUT_BYTES, reason, &output);
+    return r == -ECANCELED ? not_put(carrier, host, message, reason) : r;
 }
 
-int enrolment_carrier_clear(const EnrolmentCarrier *carrier, const char *host, Reason *reason)
+int enrolment_carrier_clear(const EnrolmentCarrier *carrier, const char *host, Reason *reason,
+                            bool *ret_left)
 {
     _cleanup_(writer_done) Writer lines = {0};
     _cleanup_(bytes_done) Bytes output = {0};
+    int r;
 
     for (size_t i = 0; i < _ENROLMENT_MESSAGES; i++) {
         add_name(&lines, carrier, host, i);
         writer_text(&lines, "\t\n");
     }
-    return run(carrier, &lines, OUTPUT_BYTES, reason, &output);
+    r = run(carrier, &lines, OUTPUT_BYTES, reason, &output);
+    if (r == 0)
+        *ret_left = output.size > 0;
+    return r;
 }

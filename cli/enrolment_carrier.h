@@ -36,9 +36,10 @@ typedef struct EnrolmentCarrier {
 int enrolment_carrier_get(const EnrolmentCarrier *carrier, const char *const *hosts, size_t count,
                           Reason *reason, EnrolmentFiles *ret);
 
-/* Puts OBJECT, which is taken, as a MESSAGE of HOST. */
+/* Puts OBJECT, which is taken, as a MESSAGE of HOST. REASON says what to do if that cannot be. */
 int enrolment_carrier_put(const EnrolmentCarrier *carrier, const char *host,
                           EnrolmentMessage message, struct json_object *object, Reason *reason);
 
-/* Removes all messages of HOST, as far as the carrier lets it. */
-int enrolment_carrier_clear(const EnrolmentCarrier *carrier, const char *host, Reason *reason);
+/* Removes all messages of HOST, as far as the carrier lets it: RET_LEFT says if there are more. */
+int enrolment_carrier_clear(const EnrolmentCarrier *carrier, const char *host, Reason *reason,
+                            bool *ret_left);

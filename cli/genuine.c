@@ -43,12 +43,17 @@ static bool next_line(BytesView *text, BytesView *ret)
     return true;
 }
 
+static bool is_blank(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r';
+}
+
 /* Takes blanks off both ends, and the carriage return of a file from Windows. */
 static BytesView trim(BytesView text)
 {
-    while (text.size > 0 && memchr(" \t\r", text.data[text.size - 1], 3))
+    while (text.size > 0 && is_blank(text.data[text.size - 1]))
         text.size--;
-    while (text.size > 0 && memchr(" \t", text.data[0], 2))
+    while (text.size > 0 && is_blank(text.data[0]))
         text = (BytesView){text.data + 1, text.size - 1};
     return text;
 }
@@ -75,7 +80,7 @@ static int parse_entry(BytesView line, Reason *reason, GenuineEntry *ret)
 
     if (line.size < digits ||
         !hex_decode((BytesView){line.data, digits}, ret->digest, IDENTITY_DIGEST_BYTES) ||
-        (line.size > digits && !memchr(" \t", line.data[digits], 2)))
+        (line.size > digits && !is_blank(line.data[digits])))
         return reason_set(reason, OUTCOME_USAGE,
                           "a line is the SHA-256 of an endorsement key, 64 hex digits, and then a "
                           "blank and a host's name");
@@ -267,6 +272,7 @@ int genuine_find(const Genuine *genuine, const Context *context, const Identity 
                  Reason *reason, EnrolmentRequest *request)
 {
     bool by_certificate = genuine->options->ek_ca;
+    Reason most = {0}; /* of the reasons, what says most */
     int r = OUTCOME_NOT_GENUINE;
 
     if (identity->endorsement_count == 0)
@@ -287,10 +293,11 @@ int genuine_find(const Genuine *genuine, const Context *context, const Identity 
         /* one with a certificate says more than one without */
         if (i == 0 || endorsement->certificate.size > 0 || rc != OUTCOME_NOT_GENUINE) {
             r = rc;
-            *reason = why;
+            most = why;
         }
         if (rc != OUTCOME_NOT_GENUINE && rc != OUTCOME_CLOCK)
             break;
     }
-    return r == OUTCOME_NOT_GENUINE && !by_certificate ? not_known(genuine, identity, reason) : r;
+    return r == OUTCOME_NOT_GENUINE && !by_certificate ? not_known(genuine, identity, reason)
+                                                       : reason_set(reason, r, "%s", most.text);
 }

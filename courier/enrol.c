@@ -103,12 +103,15 @@ static int put(Enrol *enrol, const Message *message, const char *text, Reason *r
     return r == 0 && carrier->ops->flush ? carrier->ops->flush(carrier, reason) : r;
 }
 
-/* A message that cannot be removed does no harm: it is of no use any more. */
+/* Names a message that stays. It does no harm: it is of no use any more. */
 static int remove_one(Enrol *enrol, const Message *message)
 {
     Carrier *carrier = place_of(enrol, message);
-    int r = carrier->ops->remove ? carrier->ops->remove(carrier, message->name, NULL) : 0;
+    int r = carrier->ops->remove ? carrier->ops->remove(carrier, message->name, NULL)
+                                 : OUTCOME_CARRIER_FAILED;
 
+    if (r > 0 && r != OUTCOME_NOT_FOUND)
+        printf("%s\t!\n", message->name);
     return r > 0 ? 0 : r;
 }
 

@@ -8,6 +8,8 @@
 #include "terminal/input.h"
 
 #include <errno.h>
+#include <json-c/json.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,11 +35,50 @@ size_t candidates_count(const Candidates *candidates, CandidateState state)
     return count;
 }
 
-const char *candidate_state_name(CandidateState state)
-{
-    static const char *const names[] = {"silent", "challenged", "proved", "failed", "added"};
+/* --- in JSON --- */
 
-    return names[state];
+/* How it is proved that the TPM is a genuine one. */
+static void describe_proof(const Candidate *candidate, struct json_object *row)
+{
+    const IdentityProof *proof = &candidate->identity.proof;
+    char key[2 * IDENTITY_DIGEST_BYTES + 1], pcrs[TPM_PCR_TEXT_BYTES];
+
+    sodium_bin2hex(key, sizeof(key), proof->endorsement, IDENTITY_DIGEST_BYTES);
+    json_add_text(row, "endorsement", key);
+    json_add_text(row, "by", proof->by == IDENTITY_BY_CERTIFICATE ? "certificate" : "inventory");
+    if (proof->pcrs != 0) {
+        tpm_pcr_mask_format(proof->pcrs, pcrs);
+        json_add_text(row, "pcrs", pcrs);
+    }
+}
+
+struct json_object *candidate_to_json(const Candidate *candidate)
+{
+    static const char *const states[] = {"silent", "challenged", "proved", "failed", "added"};
+    struct json_object *row = json_object_new_object();
+    int rc = candidate->state == CANDIDATE_FAILED       ? candidate->rc
+             : candidate->state == CANDIDATE_CHALLENGED ? candidate->noted
+                                                        : 0;
+
+    json_add_text(row, "host", candidate->host);
+    json_add_text(row, "state", states[candidate->state]);
+    if (candidate->identity.host_name[0])
+        json_add_text(row, "hostName", candidate->identity.host_name);
+    if (candidate->identity.proof.by != IDENTITY_UNPROVED)
+        describe_proof(candidate, row);
+    if (candidate->state == CANDIDATE_ADDED)
+        json_add(row, "replaced", json_object_new_boolean(candidate->replaced));
+    if (candidate->state == CANDIDATE_CHALLENGED) {
+        char expires[TIMESTAMP_UTC_BYTES];
+
+        timestamp_format_utc(candidate->expires, expires);
+        json_add_text(row, "expires", expires);
+    }
+    if (rc != 0) {
+        json_add_text(row, "outcome", outcome_name(rc));
+        json_add_text(row, "reason", candidate->reason.text);
+    }
+    return row;
 }
 
 /* --- one host --- */
@@ -67,18 +108,22 @@ static int read_request(const Candidates *candidates, BytesView file, Candidate 
     return 0;
 }
 
-/* Whether CHALLENGE is ours, and asks for what REQUEST does. One that is ANSWERED may also ask for
- * more PCRs: the answer need not be thrown away. */
-static bool is_current(const Candidates *candidates, const EnrolmentChallenge *challenge,
-                       const EnrolmentRequest *request, bool answered, Reason *reason)
+/* Whether CHALLENGE is ours, and asks for what REQUEST does; OUTCOME_ENROLLING if for something
+ * else. One that is ANSWERED may also ask for more PCRs: the answer need not be thrown away. */
+static int check_current(const Candidates *candidates, const EnrolmentChallenge *challenge,
+                         const EnrolmentRequest *request, bool answered, Reason *reason)
 {
     uint64_t pcrs = answered ? challenge->pcrs & request->pcrs : challenge->pcrs;
+    int r = enrolment_challenge_check(candidates->context->now(candidates->context),
+                                      candidates->key, request->identity, challenge, reason);
 
-    return enrolment_challenge_check(candidates->context->now(candidates->context), candidates->key,
-                                     request->identity, challenge, reason) == 0 &&
-           enrolment_endorsement_find(request->identity, challenge->endorsement) ==
-               request->endorsement &&
-           challenge->by == request->by && pcrs == request->pcrs;
+    if (r != 0)
+        return r;
+    return enrolment_endorsement_find(request->identity, challenge->endorsement) ==
+                       request->endorsement &&
+                   challenge->by == request->by && pcrs == request->pcrs
+               ? 0
+               : OUTCOME_ENROLLING;
 }
 
 /* Whether somebody else has made CHALLENGE for the identity, and there is still time. */
@@ -94,25 +139,41 @@ static bool is_foreign(const Candidates *candidates, const EnrolmentChallenge *c
                OUTCOME_OTHER_CHALLENGE;
 }
 
+/* Keeps for the user that WHAT was there, and WHY it does not count, by the outcome RC. */
+static void keep_reason(Candidate *candidate, const char *what, int rc, const Reason *why)
+{
+    if (why->text[0])
+        candidate->noted = reason_set(&candidate->reason, rc,
+                                      "the %s that was there does not count: %s", what, why->text);
+}
+
 /* The challenge that the host is to answer, if it is on the carrier. OUTCOME_ENROLLING if it has to
  * be put there, and OUTCOME_OTHER_CHALLENGE if RET is somebody else's. */
 static int find_challenge(const Candidates *candidates, const EnrolmentFiles *files,
-                          const EnrolmentRequest *request, Reason *reason, EnrolmentChallenge *ret)
+                          const EnrolmentRequest *request, Candidate *candidate,
+                          EnrolmentChallenge *ret)
 {
     BytesView file = bytes_view(&files->files[ENROLMENT_CHALLENGE]);
     bool answered = files->files[ENROLMENT_ANSWER].size > 0;
     _cleanup_(enrolment_challenge_done) EnrolmentChallenge challenge = {0};
+    Reason why = {0};
     int r =
-        file.size > 0 ? enrolment_challenge_parse(file, reason, &challenge) : OUTCOME_BAD_CHALLENGE;
+        file.size > 0 ? enrolment_challenge_parse(file, &why, &challenge) : OUTCOME_BAD_CHALLENGE;
 
     if (r < 0)
-        return r;
-    if (r == 0 && is_foreign(candidates, &challenge, request))
-        r = OUTCOME_OTHER_CHALLENGE;
-    else if (r != 0 || !is_current(candidates, &challenge, request, answered, reason))
-        return OUTCOME_ENROLLING;
+        return reason_set(&candidate->reason, r, "%s", why.text);
+    if (r == 0 && is_foreign(candidates, &challenge, request)) {
+        *ret = TAKE(challenge);
+        return OUTCOME_OTHER_CHALLENGE;
+    }
+    if (r == 0)
+        r = check_current(candidates, &challenge, request, answered, &why);
+    if (r != 0) {
+        keep_reason(candidate, "challenge", r, &why);
+        return r < 0 ? r : OUTCOME_ENROLLING;
+    }
     *ret = TAKE(challenge);
-    return r;
+    return 0;
 }
 
 /* Puts a challenge on the carrier: the one that this call has made for the identity, or a new one.
@@ -122,7 +183,7 @@ static int put_challenge(const Candidates *candidates, const EnrolmentRequest *r
 {
     struct json_object *object;
 
-    if (!is_current(candidates, &candidate->challenge, request, false, NULL)) {
+    if (check_current(candidates, &candidate->challenge, request, false, NULL) != 0) {
         _cleanup_(enrolment_challenge_done) EnrolmentChallenge challenge = {0};
         int r = enrolment_challenge_new(candidates->context, candidates->key, request,
                                         &candidate->reason, &challenge);
@@ -132,6 +193,7 @@ static int put_challenge(const Candidates *candidates, const EnrolmentRequest *r
         enrolment_challenge_done(&candidate->challenge);
         candidate->challenge = TAKE(challenge);
     }
+    candidate->expires = candidate->challenge.expires;
     object = enrolment_challenge_to_json(&candidate->challenge);
     return enrolment_carrier_put(&candidates->carrier, candidate->host, ENROLMENT_CHALLENGE, object,
                                  &candidate->reason);
@@ -159,14 +221,6 @@ static int replace_challenge(const Candidates *candidates, const EnrolmentReques
     return r == 0 ? put_challenge(candidates, request, candidate) : r;
 }
 
-/* Keeps for the user that WHAT was there, and WHY it does not count. */
-static void keep_reason(Candidate *candidate, const char *what, const Reason *why)
-{
-    if (why->text[0])
-        reason_set(&candidate->reason, 0, "the %s that was there does not count: %s", what,
-                   why->text);
-}
-
 /* Whether FILE proves it. OUTCOME_ENROLLING if it is no answer to CHALLENGE, such as an older one.
  */
 static int check_answer(const Candidates *candidates, BytesView file,
@@ -181,7 +235,7 @@ static int check_answer(const Candidates *candidates, BytesView file,
                              &candidate->identity, challenge, &answer, &why,
                              &candidate->identity.proof);
     if (r == OUTCOME_BAD_CHALLENGE || r == OUTCOME_OTHER_CHALLENGE)
-        keep_reason(candidate, "answer", &why);
+        keep_reason(candidate, "answer", r, &why);
     else if (r != 0)
         candidate->reason = why;
     return r == OUTCOME_BAD_CHALLENGE || r == OUTCOME_OTHER_CHALLENGE ? OUTCOME_ENROLLING : r;
@@ -198,7 +252,6 @@ static int go_on(const Candidates *candidates, const EnrolmentFiles *files, Cand
                        : candidates->context->now(candidates->context) + DEFAULT_USEC,
         .pcrs = options->seal.pcrs.mask,
     };
-    Reason why = {0};
     int r;
 
     if (files->no_request)
@@ -210,13 +263,12 @@ static int go_on(const Candidates *candidates, const EnrolmentFiles *files, Cand
     if (r != 0)
         return r;
     candidate->state = CANDIDATE_CHALLENGED;
-    r = find_challenge(candidates, files, &request, &why, &challenge);
+    r = find_challenge(candidates, files, &request, candidate, &challenge);
     if (r == OUTCOME_OTHER_CHALLENGE)
         return replace_challenge(candidates, &request, &challenge, candidate);
-    if (r == OUTCOME_ENROLLING) {
-        keep_reason(candidate, "challenge", &why);
+    if (r == OUTCOME_ENROLLING)
         return put_challenge(candidates, &request, candidate);
-    }
+    candidate->expires = challenge.expires;
     if (r == 0)
         r = check_answer(candidates, bytes_view(&files->files[ENROLMENT_ANSWER]), &challenge,
                          candidate);

@@ -16,7 +16,9 @@
 
 typedef enum CandidateState {
     CANDIDATE_SILENT,     /* it has not asked */
-    CANDIDATE_CHALLENGED, /* it has not answered; .reason says if what was there did not count */
+    CANDIDATE_CHALLENGED, /* it has not answered; .noted and .reason say why what was there does not
+                           * count
+                           */
     CANDIDATE_PROVED,
     CANDIDATE_FAILED, /* .rc and .reason say why */
     CANDIDATE_ADDED,
@@ -26,8 +28,11 @@ typedef struct Candidate {
     const char *host;
     CandidateState state;
     int rc;
+    int noted; /* the outcome by which what was there does not count, or 0 */
     Reason reason;
     Identity identity;            /* of one that has asked; with the proof once it is proved */
+    uint64_t expires;             /* the challenge to it on the carrier, µs; or 0 */
+    bool replaced;                /* if it was added: it was in the fleet before */
     EnrolmentChallenge challenge; /* that this call has put */
 } Candidate;
 
@@ -51,5 +56,6 @@ int candidates_look(Candidates *candidates, Reason *reason);
 
 size_t candidates_count(const Candidates *candidates, CandidateState state);
 
-/* "silent" and so on. */
-const char *candidate_state_name(CandidateState state);
+/* {"host","state"} and what is known: "hostName" of one that has asked, "expires" of the challenge,
+ * "endorsement", "by" and "pcrs" of the proof, "replaced", "outcome" and "reason". */
+struct json_object *candidate_to_json(const Candidate *candidate);

@@ -4,7 +4,7 @@
  */
 
 #include "base/array.h"
-#include "base/base64.h"
+#include "base/json.h"
 #include "enrolment_key.h"
 #include "fleet/add_host.h"
 #include "fleet/admin.h"
@@ -198,8 +198,7 @@ static int look(Enrolment *enrolment, const Options *options, Reason *reason)
     int r = candidates_look(&enrolment->candidates, reason);
 
     while (r == 0 && count_open(enrolment) > 0 && monotonic_usec() - begin < usec) {
-        progress_rate("hosts are proved",
-                      candidates_count(&enrolment->candidates, CANDIDATE_PROVED),
+        progress_rate("hosts have answered", enrolment->host_count - count_open(enrolment),
                       enrolment->host_count, begin);
         (void)nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
         r = candidates_look(&enrolment->candidates, reason);
@@ -268,29 +267,40 @@ static int ask(const Enrolment *enrolment, size_t count, Reason *reason)
                    count == 1 ? "this host" : "these hosts", enrolment->repository.file.fleet);
 }
 
+/* Removes what the host and this administrator have put on the carrier for CANDIDATE, and says what
+ * stays. */
+static void clear(const Candidates *candidates, const Candidate *candidate)
+{
+    bool left = true;
+
+    (void)enrolment_carrier_clear(&candidates->carrier, candidate->host, NULL, &left);
+    if (left)
+        output_note("%s: v1/%s/enrol/%s/ is still on the carrier, and cannot be removed from here. "
+                    "It is of no use any more.",
+                    candidate->host, candidates->carrier.fleet, candidate->host);
+}
+
 static int add_proved(Enrolment *enrolment, Reason *reason)
 {
     Candidates *candidates = &enrolment->candidates;
-    size_t count = candidates_count(candidates, CANDIDATE_PROVED), left = 0;
+    size_t count = candidates_count(candidates, CANDIDATE_PROVED);
     Options options = *candidates->options; /* borrowed */
     int r = count > 0 ? ask(enrolment, count, reason) : 0;
 
     options.proved = true;
     for (size_t i = 0; r == 0 && i < candidates->count; i++) {
         Candidate *candidate = &candidates->all[i];
-        bool replaced, proved;
+        bool proved;
 
         if (candidate->state != CANDIDATE_PROVED)
             continue;
-        candidate->rc = host_add(candidates->context, &options, candidate->host,
-                                 &candidate->identity, &candidate->reason, &replaced, &proved);
+        candidate->rc =
+            host_add(candidates->context, &options, candidate->host, &candidate->identity,
+                     &candidate->reason, &candidate->replaced, &proved);
         candidate->state = candidate->rc == 0 ? CANDIDATE_ADDED : CANDIDATE_FAILED;
         if (candidate->rc == 0)
-            left += enrolment_carrier_clear(&candidates->carrier, candidate->host, NULL) != 0;
+            clear(candidates, candidate);
     }
-    if (left > 0)
-        output_note("What %zu of them sent is still on the carrier. It is of no use any more.",
-                    left);
     return r;
 }
 
@@ -303,6 +313,35 @@ static const Field fields[] = {
     {0},
 };
 
+/* One line about all of them. */
+static void summarize(const Enrolment *enrolment)
+{
+    static const struct {
+        CandidateState state;
+        const char *words;
+    } rest[] = {
+        {CANDIDATE_FAILED, "failed"},
+        {CANDIDATE_CHALLENGED, "to answer"},
+        {CANDIDATE_SILENT, "to ask"},
+    };
+    const Candidates *candidates = &enrolment->candidates;
+    _cleanup_(writer_done) Writer text = {0};
+    char number[64];
+
+    snprintf(number, sizeof(number), "%zu of %zu hosts added to the fleet ",
+             candidates_count(candidates, CANDIDATE_ADDED), candidates->count);
+    writer_text(&text, number);
+    writer_text(&text, enrolment->repository.file.fleet);
+    for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
+        size_t count = candidates_count(candidates, rest[i].state);
+
+        snprintf(number, sizeof(number), ", %zu %s", count, rest[i].words);
+        writer_text(&text, count > 0 ? number : "");
+    }
+    if (!text.failed)
+        output_line(stdout, "%.*s.", (int)text.bytes.size, (const char *)text.bytes.data);
+}
+
 static void print(const Enrolment *enrolment)
 {
     const Candidates *candidates = &enrolment->candidates;
@@ -311,23 +350,14 @@ static void print(const Enrolment *enrolment)
 
     for (size_t i = 0; i < candidates->count; i++) {
         const Candidate *candidate = &candidates->all[i];
-        struct json_object *row;
 
         /* machines of the list that have not asked */
         if (candidate->state == CANDIDATE_SILENT && !enrolment->named && options->json == JSON_OFF)
             continue;
-        row = json_object_new_object();
-        json_add_text(row, "host", candidate->host);
-        json_add_text(row, "state", candidate_state_name(candidate->state));
-        if (candidate->state == CANDIDATE_FAILED) {
-            json_add_text(row, "outcome", outcome_name(candidate->rc));
-            json_add_text(row, "reason", candidate->reason.text);
-        } else if (candidate->state == CANDIDATE_CHALLENGED && candidate->reason.text[0]) {
-            json_add_text(row, "reason", candidate->reason.text);
-            if (options->json == JSON_OFF)
-                output_note("%s: %s", candidate->host, candidate->reason.text);
-        }
-        json_append(rows, row);
+        if (candidate->state == CANDIDATE_CHALLENGED && candidate->noted != 0 &&
+            options->json == JSON_OFF)
+            output_note("%s: %s", candidate->host, candidate->reason.text);
+        json_append(rows, candidate_to_json(candidate));
     }
     if (options->json != JSON_OFF) {
         output_json(rows, options->json);
@@ -336,6 +366,8 @@ static void print(const Enrolment *enrolment)
     if (json_length(rows) > 0)
         fields_print_table(&(FieldTable){.fields = fields, .legend = true, .fit = true}, rows);
     json_object_put(rows);
+    if (candidates->count > 0)
+        summarize(enrolment);
 }
 
 /* Names the first hosts in STATE, and how many more there are. */

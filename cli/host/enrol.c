@@ -29,6 +29,7 @@ typedef struct Enrolling {
     FleetConfig config;
     EnrolmentCarrier carrier;
     char unanswered[128]; /* why this host does not answer the challenge that is there; or "" */
+    int outcome;          /* of that, or 0 */
 } Enrolling;
 
 static int prepare(Enrolling *enrolling, const char *fleet, Reason *reason)
@@ -83,18 +84,21 @@ static int answer(Enrolling *enrolling, BytesView file, Reason *reason)
 {
     _cleanup_(enrolment_challenge_done) EnrolmentChallenge challenge = {0};
     const Context *context = enrolling->context;
-    char *why = enrolling->unanswered, expired[TIMESTAMP_TEXT_BYTES];
+    char *why = enrolling->unanswered, expired[TIMESTAMP_UTC_BYTES], now[TIMESTAMP_UTC_BYTES];
     EnrolmentAnswer made;
     int r;
 
     why[0] = '\0';
+    enrolling->outcome = 0;
     if (file.size == 0)
         return OUTCOME_ENROLLING;
     r = enrolment_challenge_parse(file, reason, &challenge);
     if (r == 0 && challenge.expires <= context->now(context)) {
-        timestamp_format(challenge.expires, expired);
-        snprintf(why, sizeof(enrolling->unanswered), "has expired by this host's clock, at %s",
-                 expired);
+        timestamp_format_utc(challenge.expires, expired);
+        timestamp_format_utc(context->now(context), now);
+        snprintf(why, sizeof(enrolling->unanswered), "expired at %s, and this host's clock says %s",
+                 expired, now);
+        enrolling->outcome = OUTCOME_CHALLENGE_EXPIRED;
         return OUTCOME_ENROLLING;
     }
     if (r == 0)
@@ -103,8 +107,10 @@ static int answer(Enrolling *enrolling, BytesView file, Reason *reason)
         strcpy(why, "is not valid");
     else if (r == OUTCOME_IDENTITY_CHANGED || r == OUTCOME_BAD_IDENTITY)
         strcpy(why, "is for another identity than this host has now");
-    if (why[0])
+    if (why[0]) {
+        enrolling->outcome = r;
         return OUTCOME_ENROLLING;
+    }
     return r == 0 ? enrolment_carrier_put(&enrolling->carrier, enrolling->config.host,
                                           ENROLMENT_ANSWER, enrolment_answer_to_json(&made), reason)
                   : r;
@@ -152,6 +158,10 @@ static int report(const Enrolling *enrolling, int r, Reason *reason)
         json_add_text(object, "fleet", config->name);
         json_add_text(object, "host", config->host);
         json_add_text(object, "state", answered ? "answered" : "requested");
+        if (!answered && enrolling->outcome != 0) {
+            json_add_text(object, "outcome", outcome_name(enrolling->outcome));
+            json_add_text(object, "reason", enrolling->unanswered);
+        }
         output_json(object, enrolling->options->json);
     }
     if (!answered) {
@@ -167,8 +177,9 @@ static int report(const Enrolling *enrolling, int r, Reason *reason)
     if (enrolling->options->json == JSON_OFF)
         output_line(stdout,
                     "%s has answered. An administrator adds it: nspawn-creds fleet enrol %s, with "
-                    "--ek-list= or --ek-ca= as before",
-                    config->host, config->host);
+                    "--ek-list= or --ek-ca= as before. Once %s has secrets of %s, this shows it: "
+                    "nspawn-creds fleet show %s",
+                    config->host, config->host, config->host, config->name, config->name);
     return 0;
 }
 

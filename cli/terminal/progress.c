@@ -112,7 +112,7 @@ void progress_rate(const char *what, size_t done, size_t total, uint64_t begin)
 {
     static uint64_t shown;
     uint64_t now = monotonic_usec(), rate;
-    char left[TIMESTAMP_LENGTH_BYTES];
+    char left[TIMESTAMP_LENGTH_BYTES], speed[32] = "";
 
     if (now - begin < USEC_PER_SEC || now - shown < USEC_PER_SEC || !isatty(STDERR_FILENO) ||
         !is_in_foreground())
@@ -120,9 +120,11 @@ void progress_rate(const char *what, size_t done, size_t total, uint64_t begin)
     shown = now;
     rate = done * USEC_PER_SEC / (now - begin);
     timestamp_format_length(done > 0 ? (now - begin) / done * (total - done) : 0, left);
+    if (rate > 0)
+        snprintf(speed, sizeof(speed), ", %" PRIu64 " a second", rate);
     hide_line();
-    snprintf(line, sizeof(line), "%zu of %zu %s, %" PRIu64 " a second, %s left ...", done, total,
-             what, rate, left);
+    snprintf(line, sizeof(line), "%zu of %zu %s%s%s%s%s ...", done, total, what, speed,
+             done > 0 ? ", " : "", done > 0 ? left : "", done > 0 ? " left" : "");
     show_line();
 }
 

@@ -23,7 +23,8 @@ extern const Observer terminal_observer;
  *
  *     4200 of 10000 hosts sealed, 812 a second, 8 s left ...
  *
- * at most once a second, and nothing if they are all done within one. progress_end() takes the line
+ * at most once a second, and nothing if they are all done within one. The rate is left out while it
+ * is less than one a second, and the time left while nothing is done. progress_end() takes the line
  * away. */
 void progress_rate(const char *what, size_t done, size_t total, uint64_t begin);
 void progress_end(void);

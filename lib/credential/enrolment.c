@@ -380,7 +380,9 @@ static int check_time(uint64_t now, const EnrolmentChallenge *challenge, Reason 
 
     if (now < challenge->issued) {
         timestamp_format_utc(challenge->issued, text);
-        return reason_set(reason, OUTCOME_CLOCK, "the challenge was made at %s", text);
+        return reason_set(reason, OUTCOME_CLOCK,
+                          "it was made at %s, which is in the future by this machine's clock",
+                          text);
     }
     if (now < challenge->expires)
         return 0;

@@ -9,6 +9,7 @@
 #include "tpm/certificate.h"
 
 #include "base/fsutil.h"
+#include "base/timestamp.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -241,7 +242,7 @@ static int check_chain(const TpmAuthorities *authorities, X509 *certificate, uin
 {
     _cleanup_(X509_STORE_CTX_freep) X509_STORE_CTX *check = X509_STORE_CTX_new();
     const X509 *blamed;
-    char issuer[160];
+    char issuer[160], clock[TIMESTAMP_UTC_BYTES] = "";
     int error;
 
     if (!check || X509_STORE_CTX_init(check, authorities->store, certificate, NULL) != 1)
@@ -260,8 +261,11 @@ static int check_chain(const TpmAuthorities *authorities, X509 *certificate, uin
         error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT)
         return reason_set(reason, outcome_of(error), "%.100s does not hold the certificate of %s",
                           authorities->directory, issuer);
-    return reason_set(reason, outcome_of(error), "the endorsement key's certificate, by %s: %s",
-                      issuer, X509_verify_cert_error_string(error));
+    if (error == X509_V_ERR_CERT_NOT_YET_VALID || error == X509_V_ERR_CERT_HAS_EXPIRED)
+        timestamp_format_utc(now, clock);
+    return reason_set(reason, outcome_of(error), "the endorsement key's certificate, by %s: %s%s%s",
+                      issuer, X509_verify_cert_error_string(error),
+                      clock[0] ? ". This machine's clock says " : "", clock);
 }
 
 int tpm_certificate_check(BytesView certificate, const TpmStorageKey *key,
