@@ -116,6 +116,16 @@ static int outcome_of(struct json_object *reply, Reason *reason)
     return rc == OUTCOME_OK ? 0 : reason_set(reason, rc, "%s", why ? why : "");
 }
 
+/* Says which file on the carrier the outcome R of the broker is about. */
+static int name_bundle(const Courier *courier, int r, Reason *reason)
+{
+    Reason why = *reason;
+
+    return r == OUTCOME_BAD_BUNDLE ? reason_set(reason, r, "%s%s%s", courier->bundle_name,
+                                                why.text[0] ? ": " : "", why.text)
+                                   : r;
+}
+
 /* Keeps the report in REPLY, if there is one, until it is carried back. */
 static int take_report(Courier *courier, struct json_object *reply)
 {
@@ -190,7 +200,7 @@ static int deliver(Courier *courier, BytesView bundle, Reason *reason)
     if (r == 0)
         r = take_report(courier, offered);
     if (r == 0)
-        r = outcome_of(offered, reason);
+        r = name_bundle(courier, outcome_of(offered, reason), reason);
     if (r != 0)
         return r;
     missing = json_object_object_get(offered, "missing");

@@ -57,7 +57,7 @@ static int open_accepted(const ServerConfig *config, const char *fleet, Reason *
         r = 0;
     if (r == 0)
         *reason = (Reason){0};
-    return r > 0 ? OUTCOME_STORE_UNSAFE : r;
+    return r;
 }
 
 /* The outcome with which an earlier broker refused it, or 0. */

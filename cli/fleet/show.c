@@ -47,7 +47,8 @@ static void add_words(const FleetStatus *status, uint64_t now, struct json_objec
     }
 }
 
-static int list_fleets(const Context *context, const Options *options, Reason *reason)
+/* The table, and below it why a state is not as it should be. */
+static void print_list(struct json_object *list)
 {
     static const Field fields[] = {{"FLEET", "/fleet", NULL},
                                    {"SEQUENCE", "/sequence", NULL},
@@ -56,6 +57,19 @@ static int list_fleets(const Context *context, const Options *options, Reason *r
                                    {"CREDENTIALS", "/credentials", NULL},
                                    {"STATE", "/state", NULL},
                                    {0}};
+
+    fields_print_table(&(FieldTable){.fields = fields, .legend = true}, list);
+    for (size_t i = 0; i < json_length(list); i++) {
+        struct json_object *fleet = json_object_array_get_idx(list, i);
+        const char *reason = varlink_text(fleet, "reason");
+
+        if (reason)
+            output_line(stdout, "%s: %s.", varlink_text(fleet, "fleet"), reason);
+    }
+}
+
+static int list_fleets(const Context *context, const Options *options, Reason *reason)
+{
     _cleanup_(json_object_putp) struct json_object *list = json_object_new_array();
     _cleanup_(strings_freep) char **names = NULL;
     uint64_t now = context->now(context);
@@ -79,7 +93,7 @@ static int list_fleets(const Context *context, const Options *options, Reason *r
     if (options->json != JSON_OFF)
         output_json(json_object_get(list), options->json);
     else if (json_length(list) > 0)
-        fields_print_table(&(FieldTable){.fields = fields, .legend = true}, list);
+        print_list(list);
     else
         output_note("This host is in no fleet: there is no " FLEET_CONFIG_FOLDER "/NAME.json.");
     return 0;

@@ -138,6 +138,13 @@ static int parse(const char *store, Reason *reason, FleetSet *set)
                  : r;
 }
 
+/* To others, a bundle that was accepted and is damaged is no bad one of the fleet's, but a file of
+ * this host. */
+static int damage(int r)
+{
+    return r == OUTCOME_BAD_BUNDLE || r == OUTCOME_TOO_LARGE ? OUTCOME_STORE_UNSAFE : r;
+}
+
 int fleet_set_open(const char *store, const char *fleet, Reason *reason, FleetSet *ret)
 {
     _cleanup_(fleet_set_done) FleetSet set = {0};
@@ -158,7 +165,7 @@ int fleet_set_open(const char *store, const char *fleet, Reason *reason, FleetSe
         r = read_both_instead(&set);
     if (r == 0)
         *ret = TAKE(set);
-    return r;
+    return damage(r);
 }
 
 int fleet_set_open_damaged(const char *store, const char *fleet, Reason *reason, FleetSet *ret)
@@ -385,7 +392,7 @@ static int refresh(const char *store, const char *fleet, Reason *reason, FleetSe
     fleet_set_done(set);
     if (r == 0)
         *set = TAKE(now);
-    return r;
+    return damage(r);
 }
 
 int fleet_read(const char *store, const char *fleet, const CredentialName *name, FleetSet *set,

@@ -45,8 +45,8 @@ void fleet_set_path(const char *store, const char *fleet, char path[PATH_MAX]);
 int fleet_set_list(const char *store, Reason *reason, char ***ret);
 
 /* Opens the accepted set. Returns 0, OUTCOME_NO_SET if nothing was accepted yet,
- * OUTCOME_BAD_BUNDLE if its bundle is damaged (OUTCOME_NO_SET after a reset), OUTCOME_STORE_UNSAFE,
- * or a negative errno. */
+ * OUTCOME_STORE_UNSAFE, with the file, if its bundle is damaged (OUTCOME_NO_SET after a reset) or
+ * something there is unsafe, or a negative errno. */
 int fleet_set_open(const char *store, const char *fleet, Reason *reason, FleetSet *ret);
 
 /* The same for fleet_set_reset(), which needs no more than .store and .bundle: of a damaged bundle

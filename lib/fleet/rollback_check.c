@@ -20,10 +20,10 @@
 static int read_sequence(const char *store, const char *fleet, Reason *reason, uint64_t *ret)
 {
     _cleanup_(fleet_set_done) FleetSet set = {0};
-    int r = fleet_set_open(store, fleet, reason, &set);
+    int r = fleet_set_open_damaged(store, fleet, reason, &set);
 
     *ret = r == 0 ? set.statement.sequence : 0;
-    return r == OUTCOME_NO_SET || r == OUTCOME_BAD_BUNDLE ? 0 : r;
+    return r == OUTCOME_NO_SET ? 0 : r;
 }
 
 static int look_at_fleets(const char *store, Reason *reason, RollbackState *state)

@@ -236,7 +236,7 @@ class Broker:
         if method == "Offer":
             self.offers.append(parameters["bundle"])
             if self.refuse:
-                return {"parameters": {"outcome": self.refuse, "missing": []}}
+                return {"parameters": {"outcome": self.refuse, "reason": "why", "missing": []}}
             self.offered = json.loads(parameters["bundle"])
             missing = [name for name in self.offered["files"].split() if name not in self.blobs]
             return {"parameters": {"outcome": "ok", "sequence": self.offered["sequence"], "missing": missing}}

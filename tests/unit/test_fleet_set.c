@@ -124,10 +124,10 @@ static void test_bad_bundles(void **state)
 
     fleet_put(fixture->store, "prod", 7, first, COUNT(first));
     test_write_file(record, bytes_view(&foreign), 0640);
-    expect(fixture, "web@a", OUTCOME_BAD_BUNDLE, "it is of the fleet test", 0);
+    expect(fixture, "web@a", OUTCOME_STORE_UNSAFE, "it is of the fleet test", 0);
     test_write_file(record, text_view("{}"), 0640);
-    expect(fixture, "web@a", OUTCOME_BAD_BUNDLE, "prod/.record.bundle is damaged", 0);
-    expect(fixture, "web@a", OUTCOME_BAD_BUNDLE, "nspawn-creds fleet reset prod", 0);
+    expect(fixture, "web@a", OUTCOME_STORE_UNSAFE, "prod/.record.bundle is damaged", 0);
+    expect(fixture, "web@a", OUTCOME_STORE_UNSAFE, "nspawn-creds fleet reset prod", 0);
     assert_int_equal(unlink(record), 0);
     expect(fixture, "web@a", OUTCOME_NO_SET, "not accepted anything", 0);
 }
