@@ -324,11 +324,10 @@ static int check_kept(const Repository *repository, const char *host, const Merk
 {
     Reason why = {0};
     const char *parent;
-    MerkleHash found;
     int r = signed_files_find(repository, host, leaf, &why, &parent, NULL);
 
     if (r == 0)
-        r = sealed_examine(repository, parent, host, &why, &found);
+        r = sealed_examine(repository, parent, host, &why);
     return r > 0 ? reason_set(reason, OUTCOME_UNSIGNED,
                               "%s cannot keep the files that it has: %.150s. Release the new ones, "
                               "too, or restore these with git",
@@ -390,14 +389,13 @@ static bool is_there(const Workspace *work, const KnownLeaves *sealed, const Kno
 {
     const MerkleHash *now = known_leaf_find(sealed, leaf->host);
     const char *parent;
-    MerkleHash found;
 
     if (!now)
         return false;
     return merkle_equal(now, &leaf->leaf) ||
            (signed_files_find(&work->repository, leaf->host, &leaf->leaf, NULL, &parent, NULL) ==
                 0 &&
-            sealed_examine(&work->repository, parent, leaf->host, NULL, &found) == 0);
+            sealed_examine(&work->repository, parent, leaf->host, NULL) == 0);
 }
 
 int release_as_in(const Workspace *work, const KnownLeaves *sealed, const Statement *statement,

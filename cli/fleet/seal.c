@@ -63,21 +63,11 @@ static int confirm_changes(Sealing *sealing, Reason *reason)
                   : r;
 }
 
-static SealedSurvey survey_of(const Workspace *work)
-{
-    return (SealedSurvey){.repository = &work->repository,
-                          .inventory = &work->inventory,
-                          .lines = &work->lines,
-                          .verified = &work->verified,
-                          .now = work->context->now(work->context)};
-}
-
 static int plan_host(Sealing *sealing, const RepositoryHost *host, const SealedState *state,
                      Reason *reason)
 {
-    SealedSurvey all = survey_of(&sealing->work);
     SealedPlan plan = {0};
-    int r = sealed_plan_make(&all, host, state, reason, &plan);
+    int r = sealed_plan_make(&sealing->work.survey, host, state, reason, &plan);
 
     if (r != 0)
         return r;
@@ -92,9 +82,8 @@ static int plan_host(Sealing *sealing, const RepositoryHost *host, const SealedS
 static int survey(void *userdata, size_t index, void *ret, Reason *reason)
 {
     const Workspace *work = &((const Sealing *)userdata)->work;
-    SealedSurvey all = survey_of(work);
 
-    return sealed_survey(&all, &work->repository.hosts[index], reason, ret);
+    return sealed_survey(&work->survey, &work->repository.hosts[index], reason, ret);
 }
 
 /* Plans for those hosts whose state is not as it has to be, and notes how the others look. */

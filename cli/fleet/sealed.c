@@ -29,43 +29,41 @@ static void file_name(const CredentialName *credential, char name[FILE_NAME_BYTE
 
 /* --- inputs --- */
 
-void sealed_lines_done(SealedLines *lines)
+void sealed_survey_done(SealedSurvey *survey)
 {
-    strings_free(lines->lines);
+    strings_free(survey->lines);
+    *survey = (SealedSurvey){0};
 }
 
-int sealed_lines_make(const Repository *repository, const Inventory *inventory, SealedLines *ret)
+int sealed_survey_begin(SealedSurvey *survey)
 {
-    _cleanup_(sealed_lines_done) SealedLines lines = {0};
-    const FleetFile *file = &repository->file;
+    const FleetFile *file = &survey->repository->file;
 
-    lines.lines = calloc(file->secret_count + 1, sizeof(lines.lines[0]));
-    if (!lines.lines)
+    survey->lines = calloc(file->secret_count + 1, sizeof(survey->lines[0]));
+    if (!survey->lines)
         return -ENOMEM;
     for (size_t i = 0; i < file->secret_count; i++) {
         const FleetSecret *secret = &file->secrets[i];
         char settings[INVENTORY_SETTINGS_BYTES];
 
         inventory_settings(secret, settings);
-        if (asprintf(&lines.lines[i], "%s %s%s\n", settings,
-                     inventory_find(inventory, "secret", secret->name),
+        if (asprintf(&survey->lines[i], "%s %s%s\n", settings,
+                     inventory_find(survey->inventory, "secret", secret->name),
                      secret->pending ? " pending" : "") < 0) {
-            lines.lines[i] = NULL;
+            survey->lines[i] = NULL;
             return -ENOMEM;
         }
     }
-    *ret = TAKE(lines);
     return 0;
 }
 
-int sealed_inputs(const Repository *repository, const Inventory *inventory,
-                  const SealedLines *lines, const RepositoryHost *host, Bytes *ret)
+int sealed_inputs(const SealedSurvey *survey, const RepositoryHost *host, Bytes *ret)
 {
     _cleanup_(writer_done) Writer writer = {0};
 
-    writer_format(&writer, "host %s\n", inventory_find(inventory, "host", host->name));
+    writer_format(&writer, "host %s\n", inventory_find(survey->inventory, "host", host->name));
     for (size_t i = 0; i < host->secret_count; i++)
-        writer_text(&writer, lines->lines[index_of(repository, host->secrets[i])]);
+        writer_text(&writer, survey->lines[index_of(survey->repository, host->secrets[i])]);
     return writer_take(&writer, ret);
 }
 
@@ -94,36 +92,18 @@ int sealed_leaf(const Repository *repository, const char *parent, const char *ho
     return r;
 }
 
-/* The files that are sealed for a host. */
-typedef struct Sealed {
-    Manifest manifest;
-    MerkleHash leaf;
-} Sealed;
-
-static void sealed_done(Sealed *sealed)
-{
-    manifest_done(&sealed->manifest);
-}
-
-static const ManifestCredential *find(const Manifest *manifest, const CredentialName *name)
-{
-    for (size_t i = 0; i < manifest->count; i++)
-        if (credential_name_equal(&manifest->credentials[i].name, name))
-            return &manifest->credentials[i];
-    return NULL;
-}
-
 /* Whether MANIFEST names the file NAME. */
 static bool names_file(const Manifest *manifest, const char *name)
 {
-    char text[CREDENTIAL_NAME_TEXT_BYTES + sizeof(".cred")];
+    char text[FILE_NAME_BYTES];
     CredentialName credential;
 
     if (!has_suffix(name, ".cred") || strlen(name) >= sizeof(text))
         return false;
     strcpy(text, name);
     text[strlen(name) - strlen(".cred")] = '\0';
-    return credential_name_parse(text, NULL, &credential) == 0 && find(manifest, &credential);
+    return credential_name_parse(text, NULL, &credential) == 0 &&
+           manifest_find(manifest, &credential);
 }
 
 /* Compares a file with CREDENTIAL, its entry in the manifest. */
@@ -161,11 +141,12 @@ static int check_no_others(int folder, const char *path, const Manifest *manifes
 }
 
 /* Reads HOST's manifest, and checks that its files are those that are there. The caller
- * has to find out who sealed them, for which host and from which inputs. As sealed_check(). */
+ * has to find out who sealed them, for which host and from which inputs. RET_LEAF is
+ * the manifest's. As sealed_check(). */
 static int read_sealed(const Repository *repository, const char *parent, const char *host,
-                       Reason *reason, Sealed *ret)
+                       Reason *reason, Manifest *ret, MerkleHash *ret_leaf)
 {
-    _cleanup_(sealed_done) Sealed sealed = {0};
+    _cleanup_(manifest_done) Manifest manifest = {0};
     _cleanup_(closep) int folder = -1;
     _cleanup_(bytes_done) Bytes text = {0};
     char directory[PATH_BYTES];
@@ -177,29 +158,28 @@ static int read_sealed(const Repository *repository, const char *parent, const c
     r = repository_read_at(folder, directory, SEALED_MANIFEST, LIMIT_MANIFEST_BYTES, reason, &text);
     if (r != 0)
         return r == -ENOENT ? OUTCOME_UNSEALED : r;
-    sealed.leaf = merkle_leaf(bytes_view(&text));
-    r = manifest_parse(bytes_view(&text), &why, &sealed.manifest);
+    r = manifest_parse(bytes_view(&text), &why, &manifest);
     if (r > 0)
         return reason_set(reason, OUTCOME_BAD_REPOSITORY, "%s/" SEALED_MANIFEST ": %s", directory,
                           why.text);
-    for (size_t i = 0; r == 0 && i < sealed.manifest.count; i++)
-        r = check_file(folder, directory, &sealed.manifest.credentials[i], reason);
+    for (size_t i = 0; r == 0 && i < manifest.count; i++)
+        r = check_file(folder, directory, &manifest.credentials[i], reason);
     if (r == 0)
-        r = check_no_others(folder, directory, &sealed.manifest, reason);
-    if (r == 0)
-        *ret = TAKE(sealed);
-    return r;
+        r = check_no_others(folder, directory, &manifest, reason);
+    if (r != 0)
+        return r;
+    *ret = TAKE(manifest);
+    *ret_leaf = merkle_leaf(bytes_view(&text));
+    return 0;
 }
 
 int sealed_examine(const Repository *repository, const char *parent, const char *host,
-                   Reason *reason, MerkleHash *ret)
+                   Reason *reason)
 {
-    _cleanup_(sealed_done) Sealed sealed = {0};
-    int r = read_sealed(repository, parent, host, reason, &sealed);
+    _cleanup_(manifest_done) Manifest manifest = {0};
+    MerkleHash leaf;
 
-    if (r == 0)
-        *ret = sealed.leaf;
-    return r;
+    return read_sealed(repository, parent, host, reason, &manifest, &leaf);
 }
 
 /* Whether HOST has the TPM names KEYS, as the inventory has them. */
@@ -237,15 +217,15 @@ static int check_manifest(const Manifest *manifest, const Inventory *inventory,
                              host->name);
 }
 
-int sealed_check(const Repository *repository, const Inventory *inventory,
-                 const RepositoryHost *host, Reason *reason)
+int sealed_check(const SealedSurvey *survey, const RepositoryHost *host, Reason *reason,
+                 MerkleHash *ret)
 {
-    _cleanup_(sealed_done) Sealed sealed = {0};
+    _cleanup_(manifest_done) Manifest manifest = {0};
     Reason why = {0};
-    int r = read_sealed(repository, SEALED_DIRECTORY, host->name, &why, &sealed);
+    int r = read_sealed(survey->repository, SEALED_DIRECTORY, host->name, &why, &manifest, ret);
 
     if (r == 0)
-        r = check_manifest(&sealed.manifest, inventory, host, &why);
+        r = check_manifest(&manifest, survey->inventory, host, &why);
     if (r == OUTCOME_BAD_REPOSITORY)
         return reason_set(reason, r, "%s. Seal for this host again: nspawn-creds fleet seal",
                           why.text);
@@ -286,13 +266,13 @@ static bool has_line(const Bytes *text, const char *line)
 }
 
 /* Which secrets of HOST have changed since OLD, and with them all that share their key. */
-static void mark_changed(const Repository *repository, const SealedLines *lines,
-                         const RepositoryHost *host, const Bytes *old, bool *seal)
+static void mark_changed(const SealedSurvey *survey, const RepositoryHost *host, const Bytes *old,
+                         bool *seal)
 {
     for (size_t i = 0; i < host->secret_count; i++) {
         const FleetSecret *secret = host->secrets[i];
 
-        if (has_line(old, lines->lines[index_of(repository, secret)]))
+        if (has_line(old, survey->lines[index_of(survey->repository, secret)]))
             continue;
         for (size_t j = 0; j < host->secret_count; j++)
             seal[j] |= share_key(host->secrets[j], secret);
@@ -311,25 +291,25 @@ static int compare(const SealedSurvey *survey, const RepositoryHost *host, Reaso
                    SealedState *state)
 {
     const Repository *repository = survey->repository;
-    _cleanup_(sealed_done) Sealed sealed = {0};
+    _cleanup_(manifest_done) Manifest manifest = {0};
     _cleanup_(bytes_done) Bytes old = {0}, inputs = {0};
-    int r = sealed_inputs(repository, survey->inventory, survey->lines, host, &inputs);
+    int r = sealed_inputs(survey, host, &inputs);
 
     if (r == 0)
         r = sealed_read(repository, SEALED_DIRECTORY, host->name, SEALED_INPUTS,
                         LIMIT_MANIFEST_BYTES, &state->damage, &old);
     if (r == 0)
-        r = read_sealed(repository, SEALED_DIRECTORY, host->name, &state->damage, &sealed);
+        r = read_sealed(repository, SEALED_DIRECTORY, host->name, &state->damage, &manifest,
+                        &state->leaf);
     state->same = r == 0 && bytes_view_equal(bytes_view(&old), bytes_view(&inputs));
     if (state->same)
-        r = check_manifest(&sealed.manifest, survey->inventory, host, &state->damage);
+        r = check_manifest(&manifest, survey->inventory, host, &state->damage);
     if (r < 0 && r != -ENOENT) {
         *reason = state->damage;
         return r;
     }
     state->same = state->same && r == 0;
     state->rc = r == -ENOENT ? OUTCOME_UNSEALED : r;
-    state->leaf = sealed.leaf;
     return 0;
 }
 
@@ -352,13 +332,12 @@ int sealed_plan_make(const SealedSurvey *survey, const RepositoryHost *host,
                      const SealedState *state, Reason *reason, SealedPlan *ret)
 {
     static const size_t identity = sizeof("host ") - 1 + DIGEST_TEXT_BYTES; /* the first line */
-    const Repository *repository = survey->repository;
     _cleanup_(sealed_plan_done) SealedPlan plan = {.host = host};
     _cleanup_(bytes_done) Bytes old = {0};
-    int r = sealed_inputs(repository, survey->inventory, survey->lines, host, &plan.inputs);
+    int r = sealed_inputs(survey, host, &plan.inputs);
 
     if (r == 0 && state->rc == 0)
-        r = sealed_read(repository, SEALED_DIRECTORY, host->name, SEALED_INPUTS,
+        r = sealed_read(survey->repository, SEALED_DIRECTORY, host->name, SEALED_INPUTS,
                         LIMIT_MANIFEST_BYTES, reason, &old);
     if (r != 0)
         return r;
@@ -371,7 +350,7 @@ int sealed_plan_make(const SealedSurvey *survey, const RepositoryHost *host,
         !known_leaf_is(&survey->verified->known, host->name, &state->leaf))
         memset(plan.seal, true, host->secret_count);
     else
-        mark_changed(repository, survey->lines, host, &old, plan.seal);
+        mark_changed(survey, host, &old, plan.seal);
     *ret = TAKE(plan);
     return 0;
 }
@@ -466,7 +445,7 @@ static int seal_file(Making *making, size_t number, Reason *reason, Bytes *ret)
 static int keep_file(const Making *making, const FleetSecret *secret, const char *name,
                      Reason *reason, Bytes *ret)
 {
-    const ManifestCredential *old = find(&making->old, &secret->credential);
+    const ManifestCredential *old = manifest_find(&making->old, &secret->credential);
     const char *host = making->plan->host->name;
     char digest[DIGEST_TEXT_BYTES];
     int r = sealed_read(making->repository, SEALED_DIRECTORY, host, name, LIMIT_FILE_BYTES, reason,

@@ -23,45 +23,42 @@
 #define SEALED_MANIFEST  "manifest.json"
 #define SEALED_INPUTS    "inputs"
 
-/* The lines of all secrets in "inputs", by their index in the repository's file. */
-typedef struct SealedLines {
-    char **lines; /* each with a line feed; ends with NULL */
-} SealedLines;
-
-void sealed_lines_done(SealedLines *lines); /* for _cleanup_ */
-int sealed_lines_make(const Repository *repository, const Inventory *inventory, SealedLines *ret);
-
-/* What "inputs" has to contain for HOST. -ENOMEM. */
-int sealed_inputs(const Repository *repository, const Inventory *inventory,
-                  const SealedLines *lines, const RepositoryHost *host, Bytes *ret);
-
 /* Reads the file NAME of HOST in PARENT, which is SEALED_DIRECTORY or SIGNED_DIRECTORY. As
  * repository_read(). */
 int sealed_read(const Repository *repository, const char *parent, const char *host,
                 const char *name, size_t limit, Reason *reason, Bytes *ret);
 
-/* The leaf of HOST's manifest in PARENT, whose files are those that it names. OUTCOME_UNSEALED if
- * there is no manifest; OUTCOME_BAD_REPOSITORY. */
+/* Whether HOST's files in PARENT are those that the manifest there names. OUTCOME_UNSEALED if there
+ * is no manifest; OUTCOME_BAD_REPOSITORY. */
 int sealed_examine(const Repository *repository, const char *parent, const char *host,
-                   Reason *reason, MerkleHash *ret);
+                   Reason *reason);
 
 /* The leaf of HOST's manifest in PARENT. OUTCOME_UNSEALED if it has none. */
 int sealed_leaf(const Repository *repository, const char *parent, const char *host, Reason *reason,
                 MerkleHash *ret);
 
-/* Whether HOST's directory has the files that its manifest names and no others, and these are its
- * secrets, for its keys. OUTCOME_UNSEALED if there is no manifest; OUTCOME_BAD_REPOSITORY. */
-int sealed_check(const Repository *repository, const Inventory *inventory,
-                 const RepositoryHost *host, Reason *reason);
-
-/* What hosts' directories are compared with. */
+/* What hosts' directories are compared with; borrowed but for .lines. */
 typedef struct SealedSurvey {
     const Repository *repository;
     const Inventory *inventory;
-    const SealedLines *lines;
     const FleetVerified *verified;
     uint64_t now;
+    char **lines; /* of "inputs", for each secret in the repository's file, with a line feed */
 } SealedSurvey;
+
+void sealed_survey_done(SealedSurvey *survey); /* for _cleanup_ */
+
+/* Makes .lines from the rest. -ENOMEM. */
+int sealed_survey_begin(SealedSurvey *survey);
+
+/* What "inputs" has to contain for HOST. -ENOMEM. */
+int sealed_inputs(const SealedSurvey *survey, const RepositoryHost *host, Bytes *ret);
+
+/* Whether HOST's directory has the files that its manifest names and no others, and these are its
+ * secrets, for its keys. RET is the manifest's leaf. OUTCOME_UNSEALED if there is no manifest;
+ * OUTCOME_BAD_REPOSITORY. */
+int sealed_check(const SealedSurvey *survey, const RepositoryHost *host, Reason *reason,
+                 MerkleHash *ret);
 
 /* How the files of a host look from outside: their names, sizes, inodes and times, and what they
  * have to be sealed from. If that is the same as when they were last compared with their manifest,

@@ -57,7 +57,7 @@ int sealed_look(const SealedSurvey *survey, const RepositoryHost *host, SealedLo
     const char *name = NULL;
     uint64_t changed = 0;
     bool complete;
-    int r = sealed_inputs(survey->repository, survey->inventory, survey->lines, host, &inputs);
+    int r = sealed_inputs(survey, host, &inputs);
 
     if (r != 0)
         return r;

@@ -15,7 +15,7 @@
 
 void workspace_done(Workspace *work)
 {
-    sealed_lines_done(&work->lines);
+    sealed_survey_done(&work->survey);
     inventory_done(&work->inventory);
     fleet_verified_done(&work->verified);
     recipients_done(&work->recipients);
@@ -90,8 +90,12 @@ int workspace_load(bool write, Reason *reason, Workspace *work)
         r = fleet_verified_load(work->context, repository->file.fleet, reason, &work->verified);
     if (r == 0)
         r = inventory_make(repository, &work->verified.inventory, reason, &work->inventory);
+    work->survey = (SealedSurvey){.repository = repository,
+                                  .inventory = &work->inventory,
+                                  .verified = &work->verified,
+                                  .now = work->context->now(work->context)};
     if (r == 0)
-        r = sealed_lines_make(repository, &work->inventory, &work->lines);
+        r = sealed_survey_begin(&work->survey);
     return r == 0 ? trust_signed(work) : r;
 }
 
@@ -113,7 +117,7 @@ int workspace_note_recipients(const Workspace *work, Reason *reason)
 static int check_inputs(const Workspace *work, const RepositoryHost *host, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes wanted = {0}, inputs = {0};
-    int r = sealed_inputs(&work->repository, &work->inventory, &work->lines, host, &wanted);
+    int r = sealed_inputs(&work->survey, host, &wanted);
 
     if (r == 0)
         r = sealed_read(&work->repository, SEALED_DIRECTORY, host->name, SEALED_INPUTS,
@@ -137,7 +141,7 @@ bool workspace_is_empty(const Workspace *work)
 
 /* For workspace_leaves(). */
 typedef struct LeavesWork {
-    Workspace work; /* a copy, whose repository's descriptor a child changes */
+    const Workspace *work;
     bool files;
 } LeavesWork;
 
@@ -147,30 +151,19 @@ typedef struct LeafResult {
     SealedLook look;
 } LeafResult;
 
-/* Reads all files of HOST, however they look. */
-static int check_files(const Workspace *work, const RepositoryHost *host, Reason *reason,
-                       SealedLook *ret)
-{
-    SealedSurvey survey = {.repository = &work->repository,
-                           .inventory = &work->inventory,
-                           .lines = &work->lines,
-                           .now = work->context->now(work->context)};
-    int r = sealed_look(&survey, host, ret);
-
-    return r == 0 ? sealed_check(&work->repository, &work->inventory, host, reason) : r;
-}
-
 static int find_leaf(void *userdata, size_t index, void *ret, Reason *reason)
 {
     const LeavesWork *all = userdata;
-    const Workspace *work = &all->work;
+    const Workspace *work = all->work;
     const RepositoryHost *host = &work->repository.hosts[index];
     LeafResult *result = ret;
     int r = check_inputs(work, host, reason);
 
+    if (r == 0 && all->files) /* before the files are read, all of them, however they look */
+        r = sealed_look(&work->survey, host, &result->look);
     if (r == 0 && all->files)
-        r = check_files(work, host, reason, &result->look);
-    if (r == 0)
+        r = sealed_check(&work->survey, host, reason, &result->leaf);
+    else if (r == 0)
         r = sealed_leaf(&work->repository, SEALED_DIRECTORY, host->name, reason, &result->leaf);
     result->unsealed = r == OUTCOME_UNSEALED;
     return result->unsealed ? 0 : r;
@@ -195,12 +188,12 @@ int workspace_leaves(Workspace *work, bool files, Reason *reason, KnownLeaves *r
     size_t count = work->repository.host_count, unsealed = 0;
     _cleanup_(known_leaves_done) KnownLeaves leaves = {0};
     _cleanup_(freep) LeafResult *results = calloc(count + 1, sizeof(results[0]));
-    LeavesWork all = {*work, files};
+    LeavesWork all = {work, files};
     Parallel parallel = {
         .count = count,
         .least = files ? FILES_EACH : LEAVES_EACH,
         .result_size = sizeof(results[0]),
-        .fd = &all.work.repository.fd,
+        .fd = &work->repository.fd,
         .userdata = &all,
         .each = find_leaf,
     };

@@ -21,8 +21,8 @@ typedef struct Workspace {
     /* from here on by workspace_load() alone */
     FleetVerified verified;
     Inventory inventory;
-    SealedLines lines;
-    bool adopted; /* .verified.released has changed */
+    SealedSurvey survey; /* borrows from those above */
+    bool adopted;        /* .verified.released has changed */
 } Workspace;
 
 /* For _cleanup_, after this: */
