@@ -3,6 +3,7 @@
 #include "fleet/inventory.h"
 
 #include "base/array.h"
+#include "fleet/fleet_host.h"
 #include "fleet/masters.h"
 
 #include <errno.h>
@@ -84,26 +85,6 @@ static void add(Writer *writer, const char *kind, const char *name, const char *
     writer_format(writer, "%s %s%s%s\n", kind, name, rest ? " " : "", rest ? rest : "");
 }
 
-int identity_fleet_host(const Identity *identity, FleetHost *ret)
-{
-    _Static_assert(IDENTITY_KEYS == _FLEET_KEY_MAX, "the same keys in the same order");
-    FleetHost host = {0};
-
-    for (size_t i = 0; i < IDENTITY_KEYS; i++) {
-        TpmStorageKey key;
-        int r;
-
-        if (identity->keys[i].size == 0)
-            continue;
-        r = tpm_storage_key_parse(bytes_view(&identity->keys[i]), NULL, &key);
-        if (r != 0)
-            return r;
-        sodium_bin2hex(host.keys[i], sizeof(host.keys[i]), key.name, sizeof(key.name));
-    }
-    *ret = host;
-    return 0;
-}
-
 static void add_proof(const IdentityProof *proof, const char *host, Writer *writer)
 {
     char endorsement[2 * IDENTITY_DIGEST_BYTES + 1], text[sizeof(endorsement) + 32];
@@ -122,10 +103,9 @@ static int add_keys(const Repository *repository, const char *host, Reason *reas
     FleetHost keys;
     int r = repository_read_identity(repository, host, reason, &identity);
 
-    if (r == 0)
-        r = identity_fleet_host(&identity, &keys);
     if (r != 0)
         return r;
+    keys = fleet_host_of(&identity);
     writer_format(writer, "key %s", host);
     for (size_t i = 0; i < _FLEET_KEY_MAX; i++)
         if (keys.keys[i][0])

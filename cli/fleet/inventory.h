@@ -58,6 +58,3 @@ int inventory_compare(const Inventory *before, const Inventory *after, char ***l
  * [pcrPolicy=PCRS]". */
 #define INVENTORY_SETTINGS_BYTES (CREDENTIAL_NAME_TEXT_BYTES + 256)
 void inventory_settings(const FleetSecret *secret, char text[INVENTORY_SETTINGS_BYTES]);
-
-/* The names of IDENTITY's keys, as manifests have them. OUTCOME_MALFORMED. */
-int identity_fleet_host(const Identity *identity, FleetHost *ret);

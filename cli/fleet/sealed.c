@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "base/fsutil.h"
+#include "fleet/fleet_host.h"
 #include "seal/seal_keys.h"
 
 #include <errno.h>
@@ -515,12 +516,13 @@ static int prepare(Making *making, Reason *reason)
         calloc(host->secret_count + 1, sizeof(making->manifest.credentials[0]));
     if (r == 0 && (!making->keys || !making->manifest.credentials))
         r = -ENOMEM;
-    if (r == 0)
-        r = identity_fleet_host(&making->identity, &making->manifest.host);
-    if (r == 0 && sealed_read(making->repository, SEALED_DIRECTORY, host->name, SEALED_MANIFEST,
-                              LIMIT_MANIFEST_BYTES, NULL, &old) == 0)
+    if (r != 0)
+        return r;
+    making->manifest.host = fleet_host_of(&making->identity);
+    if (sealed_read(making->repository, SEALED_DIRECTORY, host->name, SEALED_MANIFEST,
+                    LIMIT_MANIFEST_BYTES, NULL, &old) == 0)
         (void)manifest_parse(bytes_view(&old), NULL, &making->old);
-    return r == 0 ? open_directories(making, reason) : r;
+    return open_directories(making, reason);
 }
 
 int sealed_make(const Context *context, const Repository *repository, SealedPlan *plan,

@@ -19,6 +19,20 @@ void fleet_host_path(const char *store, char path[PATH_MAX])
     store_path_beside(store, FILE_NAME, path);
 }
 
+FleetHost fleet_host_of(const Identity *identity)
+{
+    FleetHost host = {0};
+
+    for (size_t i = 0; i < IDENTITY_KEYS; i++) {
+        TpmStorageKey key;
+
+        if (identity->keys[i].size > 0 &&
+            tpm_storage_key_parse(bytes_view(&identity->keys[i]), NULL, &key) == 0)
+            sodium_bin2hex(host.keys[i], sizeof(host.keys[i]), key.name, sizeof(key.name));
+    }
+    return host;
+}
+
 int fleet_host_read(const char *store, Reason *reason, FleetHost *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};
@@ -35,13 +49,6 @@ int fleet_host_read(const char *store, Reason *reason, FleetHost *ret)
         r = identity_parse(bytes_view(&file), reason, &identity);
     if (r != 0)
         return r > 0 ? OUTCOME_BAD_IDENTITY : r;
-    *ret = (FleetHost){0};
-    for (size_t i = 0; i < IDENTITY_KEYS; i++) {
-        TpmStorageKey key;
-
-        if (identity.keys[i].size > 0 &&
-            tpm_storage_key_parse(bytes_view(&identity.keys[i]), NULL, &key) == 0)
-            sodium_bin2hex(ret->keys[i], sizeof(ret->keys[i]), key.name, sizeof(key.name));
-    }
+    *ret = fleet_host_of(&identity);
     return 0;
 }
