@@ -103,7 +103,7 @@ static int resume(Apply *apply)
 {
     _cleanup_(value_changes_done) ValueChanges fresh = {0};
     _cleanup_(restart_list_done) RestartList again = {0};
-    _cleanup_(apply_state_done) ApplyState before = {0};
+    _cleanup_(apply_units_done) ApplyUnits before = TAKE(apply->state.units);
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < apply->wanted.count; i++)
@@ -112,11 +112,9 @@ static int resume(Apply *apply)
                                   apply->wanted.changes[i].sha256);
     if (r == 0)
         r = apply_make_list(apply, &fresh, &again);
-    before.units = TAKE(apply->state.units);
-    before.unit_count = TAKE(apply->state.unit_count);
     for (size_t i = 0; r == 0 && i < apply->list.unit_count; i++) {
         RestartUnit *unit = &apply->list.units[i];
-        const ApplyUnit *known = apply_state_find_unit(&before, unit);
+        const ApplyUnit *known = apply_units_find(&before, unit);
 
         if (!known || restart_list_find(&again, unit->machine->name, unit->name))
             continue;
@@ -318,7 +316,7 @@ static int remember(Apply *apply, Reason *reason)
     value_changes_done(&apply->state.applied);
     apply->state.applied = TAKE(applied);
     value_changes_done(&apply->state.begun);
-    apply_state_clear_units(&apply->state);
+    apply_units_done(&apply->state.units);
     return write_state(apply, reason);
 }
 
@@ -356,7 +354,7 @@ static int run(Apply *apply, Reason *reason)
         r = apply_check_failed(apply, rc == 0 ? reason : NULL);
     if (r != 0)
         return r;
-    if (apply->state.failed_count > 0)
+    if (apply->state.failed.count > 0)
         rc = apply_outcome(apply);
     r = apply_find_culprit(apply, culprit);
     if (r == 0)
@@ -370,7 +368,7 @@ static int run(Apply *apply, Reason *reason)
 static int say_again(Apply *apply, Reason *reason)
 {
     char culprit[CREDENTIAL_NAME_TEXT_BYTES];
-    size_t before = apply->state.failed_count;
+    size_t before = apply->state.failed.count;
     int rc, r = before > 0 ? apply_check_failed(apply, reason) : 0;
 
     if (r == 0)

@@ -36,7 +36,7 @@ int apply_note_failures(Apply *apply, const RestartList *list)
 
     for (size_t i = 0; r == 0 && i < list->unit_count; i++) {
         const RestartUnit *unit = &list->units[i];
-        const ApplyUnit *failed = apply_state_find_failed(&apply->state, unit);
+        const ApplyUnit *failed = apply_units_find(&apply->state.failed, unit);
         char credential[CREDENTIAL_NAME_TEXT_BYTES] = "";
 
         if (apply_has_failed(unit)) {
@@ -45,7 +45,7 @@ int apply_note_failures(Apply *apply, const RestartList *list)
             if (r == 0)
                 r = apply_state_put_failed(&apply->state, unit, credential);
         } else if (failed && (came_back(unit) || (failed->postponed && is_down(unit)))) {
-            apply_state_remove_failed(&apply->state, failed);
+            apply_units_remove(&apply->state.failed, (size_t)(failed - apply->state.failed.all));
         }
     }
     return r;
@@ -54,11 +54,11 @@ int apply_note_failures(Apply *apply, const RestartList *list)
 /* Those that root's policies do not restart any more. */
 static void forget_failed(Apply *apply, const RestartList *list)
 {
-    for (size_t i = apply->state.failed_count; i-- > 0;) {
-        const ApplyUnit *failed = &apply->state.failed[i];
+    for (size_t i = apply->state.failed.count; i-- > 0;) {
+        const ApplyUnit *failed = &apply->state.failed.all[i];
 
         if (!restart_list_find(list, failed->machine, failed->name))
-            apply_state_remove_failed(&apply->state, failed);
+            apply_units_remove(&apply->state.failed, i);
     }
 }
 
@@ -70,10 +70,10 @@ int apply_check_failed(Apply *apply, Reason *reason)
     size_t count = 0;
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < apply->state.failed_count; i++) {
+    for (size_t i = 0; r == 0 && i < apply->state.failed.count; i++) {
         CredentialName name;
 
-        if (credential_name_parse(apply->state.failed[i].credential, NULL, &name) == 0)
+        if (credential_name_parse(apply->state.failed.all[i].credential, NULL, &name) == 0)
             r = value_changes_put(&used, &name, "");
     }
     if (r == 0)
@@ -82,7 +82,7 @@ int apply_check_failed(Apply *apply, Reason *reason)
         return r;
     forget_failed(apply, &list);
     for (size_t i = 0; i < list.unit_count; i++) {
-        const ApplyUnit *failed = apply_state_find_failed(&apply->state, &list.units[i]);
+        const ApplyUnit *failed = apply_units_find(&apply->state.failed, &list.units[i]);
         RestartUnit *unit = &list.units[count];
 
         if (!failed || restart_list_find(&apply->list, failed->machine, failed->name))
@@ -135,5 +135,5 @@ int apply_outcome(const Apply *apply)
         return OUTCOME_NOT_APPLIED;
     if (apply->set.restored.count > 0)
         return OUTCOME_NOT_ROTATED;
-    return apply->state.failed_count > 0 ? OUTCOME_POSTPONED : 0;
+    return apply->state.failed.count > 0 ? OUTCOME_POSTPONED : 0;
 }

@@ -15,75 +15,74 @@
 /* Nesting: the state, its lists, one of them, a value. */
 #define JSON_DEPTH 4
 
-static void clear(ApplyUnit **units, size_t *count)
+void apply_units_done(ApplyUnits *units)
 {
-    for (size_t i = 0; i < *count; i++)
-        free((*units)[i].name);
-    free(*units);
-    *units = NULL;
-    *count = 0;
-}
-
-void apply_state_clear_units(ApplyState *state)
-{
-    clear(&state->units, &state->unit_count);
+    for (size_t i = 0; i < units->count; i++)
+        free(units->all[i].name);
+    free(units->all);
+    *units = (ApplyUnits){0};
 }
 
 void apply_state_done(ApplyState *state)
 {
     value_changes_done(&state->applied);
     value_changes_done(&state->begun);
-    apply_state_clear_units(state);
-    clear(&state->failed, &state->failed_count);
-    clear(&state->counted, &state->counted_count);
+    apply_units_done(&state->units);
+    apply_units_done(&state->failed);
+    apply_units_done(&state->counted);
 }
 
 /* NULL if there is no memory. */
-static ApplyUnit *add_unit(ApplyUnit **units, size_t *count, const char *machine, const char *unit)
+static ApplyUnit *add_unit(ApplyUnits *units, const char *machine, const char *unit)
 {
     char *name = strdup(unit);
 
-    if (!name || !ARRAY_GROW(*units, *count)) {
+    if (!name || !ARRAY_GROW(units->all, units->count)) {
         free(name);
         return NULL;
     }
-    (*units)[*count] = (ApplyUnit){.name = name};
-    strcpy((*units)[*count].machine, machine);
-    return &(*units)[(*count)++];
+    units->all[units->count] = (ApplyUnit){.name = name};
+    strcpy(units->all[units->count].machine, machine);
+    return &units->all[units->count++];
 }
 
-static ApplyUnit *find_unit(ApplyUnit *units, size_t count, const RestartUnit *unit)
+ApplyUnit *apply_units_find(const ApplyUnits *units, const RestartUnit *unit)
 {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(units[i].machine, unit->machine->name) == 0 &&
-            strcmp(units[i].name, unit->name) == 0)
-            return &units[i];
+    for (size_t i = 0; i < units->count; i++)
+        if (strcmp(units->all[i].machine, unit->machine->name) == 0 &&
+            strcmp(units->all[i].name, unit->name) == 0)
+            return &units->all[i];
     return NULL;
+}
+
+/* The same, but adds it if it is not there. NULL if there is no memory. */
+static ApplyUnit *find_or_add(ApplyUnits *units, const RestartUnit *unit)
+{
+    ApplyUnit *found = apply_units_find(units, unit);
+
+    return found ? found : add_unit(units, unit->machine->name, unit->name);
+}
+
+void apply_units_remove(ApplyUnits *units, size_t i)
+{
+    free(units->all[i].name);
+    units->all[i] = units->all[--units->count];
 }
 
 int apply_state_put_unit(ApplyState *state, const RestartUnit *unit, bool begun)
 {
-    ApplyUnit *found = find_unit(state->units, state->unit_count, unit);
+    ApplyUnit *found = find_or_add(&state->units, unit);
 
-    if (!found)
-        found = add_unit(&state->units, &state->unit_count, unit->machine->name, unit->name);
     if (!found)
         return -ENOMEM;
     found->begun = begun;
     return 0;
 }
 
-const ApplyUnit *apply_state_find_unit(const ApplyState *state, const RestartUnit *unit)
-{
-    return find_unit(state->units, state->unit_count, unit);
-}
-
 int apply_state_put_failed(ApplyState *state, const RestartUnit *unit, const char *credential)
 {
-    ApplyUnit *failed = find_unit(state->failed, state->failed_count, unit);
+    ApplyUnit *failed = find_or_add(&state->failed, unit);
 
-    if (!failed)
-        failed = add_unit(&state->failed, &state->failed_count, unit->machine->name, unit->name);
     if (!failed)
         return -ENOMEM;
     if (credential[0])
@@ -96,28 +95,12 @@ int apply_state_put_failed(ApplyState *state, const RestartUnit *unit, const cha
     return 0;
 }
 
-const ApplyUnit *apply_state_find_failed(const ApplyState *state, const RestartUnit *unit)
-{
-    return find_unit(state->failed, state->failed_count, unit);
-}
-
 const ApplyUnit *apply_state_first_failed(const ApplyState *state, bool postponed)
 {
-    for (size_t i = 0; i < state->failed_count; i++)
-        if (state->failed[i].postponed == postponed)
-            return &state->failed[i];
+    for (size_t i = 0; i < state->failed.count; i++)
+        if (state->failed.all[i].postponed == postponed)
+            return &state->failed.all[i];
     return NULL;
-}
-
-static void remove_unit(ApplyUnit *units, size_t *count, size_t i)
-{
-    free(units[i].name);
-    units[i] = units[--*count];
-}
-
-void apply_state_remove_failed(ApplyState *state, const ApplyUnit *failed)
-{
-    remove_unit(state->failed, &state->failed_count, (size_t)(failed - state->failed));
 }
 
 /* --- how many jobs a unit had --- */
@@ -133,23 +116,20 @@ int apply_state_count(ApplyState *state, const RestartUnit *unit, uint64_t now)
 {
     ApplyUnit *found;
 
-    for (size_t i = state->counted_count; i-- > 0;)
-        if (!is_counted(&state->counted[i], now))
-            remove_unit(state->counted, &state->counted_count, i);
-    found = find_unit(state->counted, state->counted_count, unit);
-    if (!found) {
-        found = add_unit(&state->counted, &state->counted_count, unit->machine->name, unit->name);
-        if (!found)
-            return -ENOMEM;
+    for (size_t i = state->counted.count; i-- > 0;)
+        if (!is_counted(&state->counted.all[i], now))
+            apply_units_remove(&state->counted, i);
+    found = find_or_add(&state->counted, unit);
+    if (!found)
+        return -ENOMEM;
+    if (found->jobs++ == 0)
         found->since = now;
-    }
-    found->jobs++;
     return 0;
 }
 
 uint64_t apply_state_next(const ApplyState *state, const RestartUnit *unit, uint64_t now)
 {
-    const ApplyUnit *found = find_unit(state->counted, state->counted_count, unit);
+    const ApplyUnit *found = apply_units_find(&state->counted, unit);
 
     return found && is_counted(found, now) && found->jobs >= LIMIT_APPLY_JOBS
                ? found->since + LIMIT_APPLY_WINDOW_USEC
@@ -164,8 +144,7 @@ static void file_path(const Context *context, const char *fleet, char path[PATH_
              fleet, *fleet ? ".json" : "");
 }
 
-static int read_units(struct json_object *array, Reason *reason, ApplyUnit **ret_units,
-                      size_t *ret_count)
+static int read_units(struct json_object *array, Reason *reason, ApplyUnits *ret)
 {
     for (size_t i = 0; i < json_length(array); i++) {
         struct json_object *object = json_object_array_get_idx(array, i);
@@ -177,7 +156,7 @@ static int read_units(struct json_object *array, Reason *reason, ApplyUnit **ret
 
         if (!machine || !machine_name_valid(machine) || !name || !unit_name_valid(name))
             return reason_set(reason, OUTCOME_MALFORMED, "a unit is not a machine and a unit");
-        unit = add_unit(ret_units, ret_count, machine, name);
+        unit = add_unit(ret, machine, name);
         if (!unit)
             return -ENOMEM;
         unit->begun = json_is_true(json_object_object_get(object, "begun"));
@@ -190,24 +169,25 @@ static int read_units(struct json_object *array, Reason *reason, ApplyUnit **ret
     return 0;
 }
 
-static struct json_object *units_to_json(const ApplyUnit *units, size_t count)
+static struct json_object *units_to_json(const ApplyUnits *units)
 {
     struct json_object *array = json_object_new_array();
 
-    for (size_t i = 0; i < count; i++) {
-        struct json_object *unit = json_object_new_object();
+    for (size_t i = 0; i < units->count; i++) {
+        const ApplyUnit *unit = &units->all[i];
+        struct json_object *object = json_object_new_object();
 
-        json_add_text(unit, "machine", units[i].machine);
-        json_add_text(unit, "unit", units[i].name);
-        json_add_flag(unit, "begun", units[i].begun);
-        json_add_flag(unit, "postponed", units[i].postponed);
-        json_add_text(unit, "credential", units[i].credential[0] ? units[i].credential : NULL);
-        json_add_text(unit, "invocation", units[i].invocation[0] ? units[i].invocation : NULL);
-        if (units[i].jobs > 0) {
-            json_add_number(unit, "jobs", units[i].jobs);
-            json_add_number(unit, "since", units[i].since);
+        json_add_text(object, "machine", unit->machine);
+        json_add_text(object, "unit", unit->name);
+        json_add_flag(object, "begun", unit->begun);
+        json_add_flag(object, "postponed", unit->postponed);
+        json_add_view(object, "credential", text_view(unit->credential));
+        json_add_view(object, "invocation", text_view(unit->invocation));
+        if (unit->jobs > 0) {
+            json_add_number(object, "jobs", unit->jobs);
+            json_add_number(object, "since", unit->since);
         }
-        json_append(array, unit);
+        json_append(array, object);
     }
     return array;
 }
@@ -236,14 +216,11 @@ int apply_state_read(const Context *context, const char *fleet, Reason *reason, 
     if (r == 0)
         r = value_changes_from_json(json_object_object_get(object, "begun"), reason, &state.begun);
     if (r == 0)
-        r = read_units(json_object_object_get(object, "units"), reason, &state.units,
-                       &state.unit_count);
+        r = read_units(json_object_object_get(object, "units"), reason, &state.units);
     if (r == 0)
-        r = read_units(json_object_object_get(object, "failed"), reason, &state.failed,
-                       &state.failed_count);
+        r = read_units(json_object_object_get(object, "failed"), reason, &state.failed);
     if (r == 0)
-        r = read_units(json_object_object_get(object, "counted"), reason, &state.counted,
-                       &state.counted_count);
+        r = read_units(json_object_object_get(object, "counted"), reason, &state.counted);
     if (r == 0)
         *ret = TAKE(state);
     return r;
@@ -260,9 +237,9 @@ int apply_state_write(const Context *context, const char *fleet, const ApplyStat
     json_add_number(object, "version", VERSION);
     json_add(object, "applied", value_changes_to_json(&state->applied));
     json_add(object, "begun", value_changes_to_json(&state->begun));
-    json_add(object, "units", units_to_json(state->units, state->unit_count));
-    json_add(object, "failed", units_to_json(state->failed, state->failed_count));
-    json_add(object, "counted", units_to_json(state->counted, state->counted_count));
+    json_add(object, "units", units_to_json(&state->units));
+    json_add(object, "failed", units_to_json(&state->failed));
+    json_add(object, "counted", units_to_json(&state->counted));
     r = json_print(object, &text);
     if (r != 0)
         return r;

@@ -34,15 +34,14 @@ typedef struct ApplyUnit {
     uint64_t jobs, since;
 } ApplyUnit;
 
+typedef struct ApplyUnits {
+    ApplyUnit *all;
+    size_t count;
+} ApplyUnits;
+
 typedef struct ApplyState {
-    ValueChanges applied;
-    ValueChanges begun;
-    ApplyUnit *units;
-    size_t unit_count;
-    ApplyUnit *failed;
-    size_t failed_count;
-    ApplyUnit *counted;
-    size_t counted_count;
+    ValueChanges applied, begun;
+    ApplyUnits units, failed, counted;
 } ApplyState;
 
 void apply_state_done(ApplyState *state); /* for _cleanup_ */
@@ -55,18 +54,18 @@ int apply_state_read(const Context *context, const char *fleet, Reason *reason, 
 int apply_state_write(const Context *context, const char *fleet, const ApplyState *state,
                       Reason *reason);
 
-/* Adds UNIT, or changes what is known of it. -ENOMEM. */
-int apply_state_put_unit(ApplyState *state, const RestartUnit *unit, bool begun);
-/* NULL if there is none. */
-const ApplyUnit *apply_state_find_unit(const ApplyState *state, const RestartUnit *unit);
-void apply_state_clear_units(ApplyState *state);
+/* NULL if UNITS does not have UNIT. */
+ApplyUnit *apply_units_find(const ApplyUnits *units, const RestartUnit *unit);
+/* Removes the unit number I; the last one takes its place. */
+void apply_units_remove(ApplyUnits *units, size_t i);
+void apply_units_done(ApplyUnits *units); /* for _cleanup_ */
 
-/* The same of units that have failed. CREDENTIAL is to blame. */
+/* Adds UNIT to .units, or changes what is known of it. -ENOMEM. */
+int apply_state_put_unit(ApplyState *state, const RestartUnit *unit, bool begun);
+/* The same in .failed. CREDENTIAL is to blame. */
 int apply_state_put_failed(ApplyState *state, const RestartUnit *unit, const char *credential);
-const ApplyUnit *apply_state_find_failed(const ApplyState *state, const RestartUnit *unit);
-/* The first that has failed, or is POSTPONED; NULL if there is none. */
+/* The first in .failed that has failed, or is POSTPONED; NULL if there is none. */
 const ApplyUnit *apply_state_first_failed(const ApplyState *state, bool postponed);
-void apply_state_remove_failed(ApplyState *state, const ApplyUnit *failed);
 
 /* Counts a job of UNIT at the time NOW. -ENOMEM. */
 int apply_state_count(ApplyState *state, const RestartUnit *unit, uint64_t now);

@@ -132,8 +132,7 @@ static void count_jobs(const World *world, unsigned jobs, uint64_t since)
     RestartUnit unit = {.machine = &machine, .name = "app.service"};
 
     assert_int_equal(apply_state_read(&world->context, "prod", NULL, &state), 0);
-    while (state.counted_count > 0)
-        free(state.counted[--state.counted_count].name);
+    apply_units_done(&state.counted);
     for (unsigned i = 0; i < jobs; i++)
         assert_int_equal(apply_state_count(&state, &unit, since), 0);
     assert_int_equal(apply_state_write(&world->context, "prod", &state, NULL), 0);

@@ -41,7 +41,7 @@ static bool is_done(const World *world, const char *unit)
     const ApplyUnit *found;
 
     assert_int_equal(apply_state_read(&world->context, "prod", NULL, &state), 0);
-    found = apply_state_find_unit(&state, &(RestartUnit){.machine = &machine, .name = unit});
+    found = apply_units_find(&state.units, &(RestartUnit){.machine = &machine, .name = unit});
     return found && !found->begun;
 }
 
