@@ -17,17 +17,6 @@
 
 /* --- hosts --- */
 
-static int read_identity(const char *path, Reason *reason, Identity *ret)
-{
-    Reason why = {0};
-    int r = enrolment_read_identity(path, &why, ret);
-
-    if (r == OUTCOME_BAD_IDENTITY)
-        return reason_set(reason, r, "%s: %s", input_name(path), why.text);
-    *reason = why;
-    return r;
-}
-
 static void report_host(const Options *options, const char *name, bool replaced, bool proved)
 {
     _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
@@ -77,7 +66,9 @@ static int add_host(const Context *context, const Options *options, const char *
                           "\"%.80s\": the name of a host consists of up to %zu of a-z, 0-9 and "
                           "\"-\", with a letter or digit at both ends",
                           name, LIMIT_FLEET_HOST_BYTES);
-    r = read_identity(path, reason, &identity);
+    r = enrolment_read_identity(path, reason, &identity);
+    if (r == OUTCOME_BAD_IDENTITY)
+        reason_prefix(reason, r, "%s: ", input_name(path));
     if (r == 0)
         r = host_add(context, options, name, &identity, reason, &replaced, &proved);
     if (r == 0)

@@ -148,16 +148,12 @@ int fleet_admin_load(const Context *context, const char *fleet, Reason *reason, 
     _cleanup_(fleet_admin_done) FleetAdmin admin = {.threshold = 1};
     _cleanup_(bytes_done) Bytes file = {0};
     char path[PATH_MAX];
-    Reason why = {0};
     int r = fleet_admin_path(fleet, ".json", reason, path);
 
     if (r == 0)
         r = fleet_admin_read(context, path, LIMIT_CONFIG_BYTES, reason, &file);
-    if (r == 0) {
-        r = parse(bytes_view(&file), &why, &admin);
-        if (r > 0)
-            reason_set(reason, r, "%s: %s", path, why.text);
-    }
+    if (r == 0)
+        r = reason_prefix(reason, parse(bytes_view(&file), reason, &admin), "%s: ", path);
     if (r == OUTCOME_NOT_FOUND)
         r = 0;
     if (r == 0)
@@ -193,12 +189,11 @@ int fleet_signers_parse(BytesView file, const char *name, size_t threshold, Reas
                         AllowedSigners *ret)
 {
     _cleanup_(allowed_signers_done) AllowedSigners signers = {0};
-    Reason why = {0};
     size_t count;
-    int r = allowed_signers_parse(file, &why, &signers);
+    int r = allowed_signers_parse(file, reason, &signers);
 
     if (r != 0)
-        return reason_set(reason, r, "%s: %s", name, why.text);
+        return reason_prefix(reason, r, "%s: ", name);
     count = fleet_signers_count(&signers);
     if (threshold > count || 2 * threshold <= count)
         return reason_set(reason, OUTCOME_BAD_SIGNERS,

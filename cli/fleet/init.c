@@ -120,12 +120,11 @@ static int check_recipients(const Options *options, const Init *init, Reason *re
     _cleanup_(recipients_done) Recipients recipients = {0};
     _cleanup_(bytes_done) Bytes encrypted = {0};
     _cleanup_(secret_freep) Secret *nothing = NULL;
-    Reason why = {0};
-    int r = recipients_parse(bytes_view(&init->recipients), &why, &recipients);
+    int r = recipients_parse(bytes_view(&init->recipients), reason, &recipients);
 
     if (r > 0)
-        return reason_set(reason, OUTCOME_USAGE, "%s: %s",
-                          options->recipients ? options->recipients : "the recipients", why.text);
+        return reason_prefix(reason, OUTCOME_USAGE,
+                             "%s: ", options->recipients ? options->recipients : "the recipients");
     if (r == 0)
         r = secret_new(0, reason, &nothing);
     return r == 0 ? master_encrypt(&(MasterProgram){0}, &recipients, nothing, reason, &encrypted)
@@ -135,8 +134,7 @@ static int check_recipients(const Options *options, const Init *init, Reason *re
 /* Checks that all keys are supported, and that the threshold is more than half of the signers. */
 static int check_signers(const Options *options, Reason *reason, Init *init)
 {
-    _cleanup_(allowed_signers_done) AllowedSigners signers = {0}, checked = {0};
-    Reason why = {0};
+    _cleanup_(allowed_signers_done) AllowedSigners signers = {0};
     size_t count;
     int r;
 
@@ -144,9 +142,9 @@ static int check_signers(const Options *options, Reason *reason, Init *init)
         return options->threshold > 0
                    ? reason_set(reason, OUTCOME_USAGE, "--threshold= is for --signers=FILE")
                    : 0;
-    r = allowed_signers_parse(bytes_view(&init->signers), &why, &signers);
+    r = allowed_signers_parse(bytes_view(&init->signers), reason, &signers);
     if (r != 0)
-        return reason_set(reason, r, "%s: %s", init->signers_path, why.text);
+        return reason_prefix(reason, r, "%s: ", init->signers_path);
     count = fleet_signers_count(&signers);
     init->threshold = options->threshold > 0 ? options->threshold : count / 2 + 1;
     if (init->threshold > count || 2 * init->threshold <= count)
@@ -154,8 +152,7 @@ static int check_signers(const Options *options, Reason *reason, Init *init)
                           "--threshold=%zu: %s has %zu signer%s, and more than half of them must "
                           "sign, or two halves could sign different statements",
                           init->threshold, init->signers_path, count, count == 1 ? "" : "s");
-    return fleet_signers_parse(bytes_view(&init->signers), init->signers_path, init->threshold,
-                               reason, &checked);
+    return 0;
 }
 
 /* Whether FILE has public keys, and not what opens anything: its first line that is no comment. */

@@ -170,15 +170,12 @@ static int read_list(const Repository *repository, const char *directory, const 
                      Reason *reason, Recipients *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};
-    Reason why = {0};
     int r = repository_read(repository, directory, name, LIMIT_RECIPIENTS_BYTES, reason, &file);
 
     if (r != 0)
         return r;
-    r = recipients_parse(bytes_view(&file), &why, ret);
-    return r > 0 ? reason_set(reason, r, "%s%s%s: %s", directory ? directory : "",
-                              directory ? "/" : "", name, why.text)
-                 : r;
+    return reason_prefix(reason, recipients_parse(bytes_view(&file), reason, ret),
+                         "%s%s%s: ", directory ? directory : "", directory ? "/" : "", name);
 }
 
 int recipients_read(const Repository *repository, Reason *reason, Recipients *ret)

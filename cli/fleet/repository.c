@@ -91,13 +91,12 @@ int repository_read_identity(const Repository *repository, const char *host, Rea
                              Identity *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};
-    Reason why = {0};
     int r = repository_read_host(repository, host, reason, &file);
 
     if (r != 0)
         return r;
-    r = identity_parse(bytes_view(&file), &why, ret);
-    return r == 0 ? 0 : reason_set(reason, r, REPOSITORY_HOSTS "/%s.json: %s", host, why.text);
+    return reason_prefix(reason, identity_parse(bytes_view(&file), reason, ret),
+                         REPOSITORY_HOSTS "/%s.json: ", host);
 }
 
 int repository_write(const Repository *repository, const char *directory, const char *name,
@@ -243,7 +242,7 @@ int repository_open(const char *path, bool write, Reason *reason, Repository *re
     if (r == 0) {
         r = fleet_file_parse(bytes_view(&file), &why, &repository.file);
         if (r != 0)
-            return reason_set(reason, r, "%s:%s%s", REPOSITORY_FILE,
+            return reason_set(reason, r, REPOSITORY_FILE ":%s%s",
                               why.text[0] >= '0' && why.text[0] <= '9' ? "" : " ", why.text);
     }
     if (r == 0)
@@ -381,14 +380,11 @@ int repository_check_file(Repository *repository, Reason *reason)
 {
     _cleanup_(fleet_file_done) FleetFile parsed = {0};
     _cleanup_(bytes_done) Bytes text = {0};
-    Reason why = {0};
     int r = fleet_file_format(&repository->file, &text);
 
     if (r == 0)
-        r = fleet_file_parse(bytes_view(&text), &why, &parsed);
-    if (r > 0)
-        return reason_set(reason, r, "with this change, %s would not be valid: %s", REPOSITORY_FILE,
-                          why.text);
+        r = reason_prefix(reason, fleet_file_parse(bytes_view(&text), reason, &parsed),
+                          "with this change, %s would not be valid: ", REPOSITORY_FILE);
     return r == 0 ? repository_match(repository, reason) : r;
 }
 

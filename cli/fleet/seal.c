@@ -216,14 +216,13 @@ static void note_pcrs(const Sealing *sealing)
 static int open_value(Sealing *sealing, size_t number, Reason *reason)
 {
     const FleetSecret *secret = &sealing->work.repository.file.secrets[number];
-    Reason why = {0};
     int r = master_read(&sealing->work.repository, &sealing->work.program, secret->name, reason,
                         &sealing->values[number]);
 
     if (r != 0)
         return r;
-    r = unit_size_check_value(secret->credential.id, sealing->values[number], &why);
-    return r == 0 ? 0 : reason_set(reason, r, "secret %.100s: %s", secret->name, why.text);
+    r = unit_size_check_value(secret->credential.id, sealing->values[number], reason);
+    return reason_prefix(reason, r, "secret %.100s: ", secret->name);
 }
 
 /* Opens the masters that are needed, each once. */

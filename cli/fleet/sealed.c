@@ -151,7 +151,6 @@ static int read_sealed(const Repository *repository, const char *parent, const c
     _cleanup_(closep) int folder = -1;
     _cleanup_(bytes_done) Bytes text = {0};
     char directory[PATH_BYTES];
-    Reason why = {0};
     int r;
 
     snprintf(directory, sizeof(directory), "%s/%s", parent, host);
@@ -159,10 +158,9 @@ static int read_sealed(const Repository *repository, const char *parent, const c
     r = repository_read_at(folder, directory, SEALED_MANIFEST, LIMIT_MANIFEST_BYTES, reason, &text);
     if (r != 0)
         return r == -ENOENT ? OUTCOME_UNSEALED : r;
-    r = manifest_parse(bytes_view(&text), &why, &manifest);
+    r = manifest_parse(bytes_view(&text), reason, &manifest);
     if (r > 0)
-        return reason_set(reason, OUTCOME_BAD_REPOSITORY, "%s/" SEALED_MANIFEST ": %s", directory,
-                          why.text);
+        return reason_prefix(reason, OUTCOME_BAD_REPOSITORY, "%s/" SEALED_MANIFEST ": ", directory);
     for (size_t i = 0; r == 0 && i < manifest.count; i++)
         r = check_file(folder, directory, &manifest.credentials[i], reason);
     if (r == 0)

@@ -90,7 +90,6 @@ int signed_statement_read(const Repository *repository, const AllowedSigners *si
                           Reason *reason, SignedStatement *ret)
 {
     _cleanup_(signed_statement_done) SignedStatement statement = {.known = signers->count > 0};
-    Reason why = {0};
     int r = repository_read(repository, NULL, STATEMENT_FILE, LIMIT_STATEMENT_BYTES, reason,
                             &statement.text);
 
@@ -99,9 +98,9 @@ int signed_statement_read(const Repository *repository, const AllowedSigners *si
         return 0;
     }
     if (r == 0) {
-        r = statement_parse(bytes_view(&statement.text), &why, &statement.statement);
+        r = statement_parse(bytes_view(&statement.text), reason, &statement.statement);
         if (r > 0)
-            r = reason_set(reason, OUTCOME_BAD_REPOSITORY, STATEMENT_FILE ": %s", why.text);
+            r = reason_prefix(reason, OUTCOME_BAD_REPOSITORY, STATEMENT_FILE ": ");
     }
     if (r == 0 && strcmp(statement.statement.fleet, repository->file.fleet) != 0)
         r = reason_set(reason, OUTCOME_BAD_REPOSITORY, "the statement is of the fleet %s",

@@ -65,6 +65,21 @@ int reason_set(Reason *reason, int rc, const char *format, ...)
     return rc;
 }
 
+int reason_prefix(Reason *reason, int rc, const char *format, ...)
+{
+    Reason prefix, text;
+    va_list arguments;
+
+    if (rc == 0 || !reason || !reason->text[0])
+        return rc;
+    va_start(arguments, format);
+    vsnprintf(prefix.text, sizeof(prefix.text), format, arguments);
+    va_end(arguments);
+    text = *reason;
+    reason_set(reason, 0, "%s%s", prefix.text, text.text);
+    return rc;
+}
+
 static const OutcomeInfo *find(int rc)
 {
     return rc >= 0 && rc < _OUTCOME_MAX ? &outcomes[rc] : NULL;

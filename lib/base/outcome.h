@@ -31,6 +31,11 @@ typedef struct Reason {
 int reason_set(Reason *reason, int rc, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* If RC is not 0, puts a text in front of what REASON (NULL: nothing) says, such as the name of the
+ * file that is wrong. Returns RC. */
+int reason_prefix(Reason *reason, int rc, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* The outcome's stable identifier for JSON and the journal, such as "name-mismatch"; for a negative
  * errno "system-error". Never NULL. */
 const char *outcome_name(int rc);

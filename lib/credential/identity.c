@@ -165,7 +165,6 @@ static int read_key(struct json_object *value, const char *member, Reason *reaso
     struct json_object *name, *public;
     uint8_t expected[TPM_NAME_BYTES];
     TpmStorageKey key;
-    Reason why = {0};
     int r;
 
     if (!json_object_is_type(value, json_type_object) || json_object_object_length(value) != 2 ||
@@ -177,9 +176,9 @@ static int read_key(struct json_object *value, const char *member, Reason *reaso
     if (r > 0 || area.size > TPM_PUBLIC_MAX_BYTES)
         return reason_set(reason, OUTCOME_MALFORMED, "%s is not a TPM2B_PUBLIC in base64", member);
     if (r == 0)
-        r = tpm_storage_key_parse(bytes_view(&area), &why, &key);
+        r = tpm_storage_key_parse(bytes_view(&area), reason, &key);
     if (r != 0)
-        return reason_set(reason, r, "%s: %s", member, why.text);
+        return reason_prefix(reason, r, "%s: ", member);
     if (slot_of(identity, &key) != slot)
         return reason_set(reason, OUTCOME_MALFORMED, "%s is another type of storage key", member);
     if (!json_hex(name, expected, sizeof(expected)) ||
@@ -220,7 +219,6 @@ static int read_endorsement(struct json_object *value, Reason *reason, Identity 
 {
     _cleanup_(bytes_done) Bytes area = {0}, certificate = {0};
     struct json_object *public = NULL, *text = NULL;
-    Reason why = {0};
     int r = OUTCOME_MALFORMED;
 
     json_object_object_get_ex(value, "public", &public);
@@ -235,8 +233,8 @@ static int read_endorsement(struct json_object *value, Reason *reason, Identity 
                           "endorsement does not consist of objects with the member public, and "
                           "certificate, in base64");
     if (r == 0)
-        r = identity_add_endorsement(identity, bytes_view(&area), bytes_view(&certificate), &why);
-    return r <= 0 ? r : reason_set(reason, r, "endorsement: %s", why.text);
+        r = identity_add_endorsement(identity, bytes_view(&area), bytes_view(&certificate), reason);
+    return reason_prefix(reason, r, "endorsement: ");
 }
 
 static int read_endorsements(struct json_object *value, Reason *reason, Identity *identity)
@@ -359,20 +357,21 @@ int identity_parse(BytesView file, Reason *reason, Identity *ret)
     /* A TPM2B_PUBLIC begins with its size, 90 for P-256 and 282 for RSA. No text begins like that.
      */
     bool bare = file.size > 0 && file.data[0] <= TPM_PUBLIC_MAX_BYTES >> 8;
-    Reason why = {0};
     int r;
 
     if (file.size > IDENTITY_MAX_BYTES)
-        r = reason_set(&why, OUTCOME_TOO_LARGE, "it is larger than %zu bytes", IDENTITY_MAX_BYTES);
+        r = reason_set(reason, OUTCOME_TOO_LARGE, "it is larger than %zu bytes",
+                       IDENTITY_MAX_BYTES);
     else
-        r = bare ? identity_add_key(&identity, file, &why) : parse_json(file, &why, &identity);
+        r = bare ? identity_add_key(&identity, file, reason) : parse_json(file, reason, &identity);
     /* nothing exports a bare legacy primary */
     if (r == 0 && bare && identity.srk.size == 0)
-        r = reason_set(&why, OUTCOME_MALFORMED, "it is a storage key, but not a storage root key");
+        r = reason_set(reason, OUTCOME_MALFORMED,
+                       "it is a storage key, but not a storage root key");
     if (r < 0)
         return reason_set(reason, r, "cannot read the host identity");
     if (r > 0)
-        return reason_set(reason, OUTCOME_BAD_IDENTITY, "%s", why.text);
+        return OUTCOME_BAD_IDENTITY;
     *ret = TAKE(identity);
     return 0;
 }

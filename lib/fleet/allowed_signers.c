@@ -201,15 +201,13 @@ int allowed_signers_parse(BytesView file, Reason *reason, AllowedSigners *ret)
         return -ENOMEM;
     while ((line = strsep(&rest, "\n"))) {
         const char *principal = take_word(&line);
-        Reason why = {0};
         int r = 0;
 
         number++;
         if (principal && *principal != '#')
-            r = add_line(&signers, principal, line, &why);
+            r = add_line(&signers, principal, line, reason);
         if (r != 0)
-            return reason_set(reason, r > 0 ? OUTCOME_BAD_SIGNERS : r, "line %zu: %s", number,
-                              why.text);
+            return reason_prefix(reason, r > 0 ? OUTCOME_BAD_SIGNERS : r, "line %zu: ", number);
     }
     if (signers.count == 0)
         return invalid(reason, "it contains no key");

@@ -73,16 +73,15 @@ int bundle_parse(BytesView file, Reason *reason, Bundle *ret)
     _cleanup_(bundle_done) Bundle bundle = {0};
     _cleanup_(json_object_putp) struct json_object *object = NULL;
     struct json_object *statement, *signatures, *index, *path, *manifest;
-    Reason why = {0};
     int r;
 
     if (file.size > LIMIT_BUNDLE_BYTES)
         return invalid(reason, "it is too large");
     if (!json_bounded(file, BUNDLE_MARKS_MAX))
         return invalid(reason, "it has more values than a bundle");
-    r = json_parse(file, JSON_DEPTH, NULL, &why, &object);
+    r = json_parse(file, JSON_DEPTH, NULL, reason, &object);
     if (r != 0)
-        return r < 0 ? r : invalid(reason, why.text);
+        return r < 0 ? r : OUTCOME_BAD_BUNDLE;
     if (!json_object_is_type(object, json_type_object) || json_object_object_length(object) != 6 ||
         !json_object_object_get_ex(object, "version", NULL) ||
         !json_object_object_get_ex(object, "statement", &statement) ||

@@ -103,7 +103,6 @@ int fleet_config_parse(const char *name, BytesView text, Reason *reason, FleetCo
 {
     _cleanup_(json_object_putp) struct json_object *object = NULL;
     _cleanup_(fleet_config_done) FleetConfig config = {.threshold = 1};
-    Reason why = {0};
     int r;
 
     if (!fleet_name_valid(name))
@@ -111,16 +110,14 @@ int fleet_config_parse(const char *name, BytesView text, Reason *reason, FleetCo
                           "\"%.80s\" is not the name of a fleet: 1 to %zu characters of a-z, 0-9 "
                           "and \"-\", with a letter or digit at both ends",
                           name, LIMIT_FLEET_NAME_BYTES);
-    r = json_parse(text, LIMIT_JSON_DEPTH, NULL, &why, &object);
+    r = json_parse(text, LIMIT_JSON_DEPTH, NULL, reason, &object);
     if (r == 0 && !json_object_is_type(object, json_type_object))
-        r = reason_set(&why, OUTCOME_BAD_FLEET_CONFIG, "it is not an object");
+        r = reason_set(reason, OUTCOME_BAD_FLEET_CONFIG, "it is not an object");
     if (r == 0)
-        r = parse_members(object, &why, &config);
-    if (r > 0)
-        return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
-                          FLEET_CONFIG_FOLDER "/%s" SUFFIX ": %.200s", name, why.text);
-    if (r < 0)
-        return r;
+        r = parse_members(object, reason, &config);
+    if (r != 0)
+        return reason_prefix(reason, r > 0 ? OUTCOME_BAD_FLEET_CONFIG : r,
+                             FLEET_CONFIG_FOLDER "/%s" SUFFIX ": ", name);
     strcpy(config.name, name);
     *ret = TAKE(config);
     return 0;
@@ -159,15 +156,12 @@ int fleet_config_signers(const Context *context, const char *name, Reason *reaso
                          AllowedSigners *ret)
 {
     _cleanup_(bytes_done) Bytes text = {0};
-    Reason why = {0};
     int r = read_file(context, name, SIGNERS, LIMIT_SIGNERS_BYTES, reason, &text);
 
     if (r != 0)
         return r > 0 ? OUTCOME_BAD_SIGNERS : r;
-    r = allowed_signers_parse(bytes_view(&text), &why, ret);
-    return r > 0
-               ? reason_set(reason, r, FLEET_CONFIG_FOLDER "/%s" SIGNERS ": %.200s", name, why.text)
-               : r;
+    return reason_prefix(reason, allowed_signers_parse(bytes_view(&text), reason, ret),
+                         FLEET_CONFIG_FOLDER "/%s" SIGNERS ": ", name);
 }
 
 int fleet_config_list(const Context *context, Reason *reason, char ***ret)

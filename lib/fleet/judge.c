@@ -131,7 +131,6 @@ int bundle_judge(BytesView file, const FleetTrust *trust, Reason *reason, Statem
     _cleanup_(bundle_done) Bundle bundle = {0};
     SignedBy by = {0};
     Statement statement;
-    Reason why = {0};
     int r = bundle_parse(file, reason, &bundle);
 
     assert(trust->threshold > 0);
@@ -139,9 +138,8 @@ int bundle_judge(BytesView file, const FleetTrust *trust, Reason *reason, Statem
         r = check_signatures(&bundle, trust, reason, &by);
     if (r != 0)
         return r;
-    r = statement_parse(bytes_view(&bundle.statement), &why, &statement);
-    if (r > 0)
-        return reason_set(reason, OUTCOME_BAD_BUNDLE, "%s", why.text);
+    if (statement_parse(bytes_view(&bundle.statement), reason, &statement) != 0)
+        return OUTCOME_BAD_BUNDLE;
     r = check_statement(&statement, &by, trust, reason);
     if (r == 0)
         r = check_manifest(&bundle, &statement, trust, reason, ret_manifest);

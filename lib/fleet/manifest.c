@@ -135,14 +135,13 @@ int manifest_parse(BytesView text, Reason *reason, Manifest *ret)
 {
     _cleanup_(manifest_done) Manifest manifest = {0};
     _cleanup_(json_object_putp) struct json_object *object = NULL;
-    Reason why = {0};
     int r;
 
     if (text.size > LIMIT_MANIFEST_BYTES)
         return invalid(reason, "it is too large");
-    r = json_parse(text, JSON_DEPTH, NULL, &why, &object);
+    r = json_parse(text, JSON_DEPTH, NULL, reason, &object);
     if (r != 0)
-        return r < 0 ? r : invalid(reason, why.text);
+        return r < 0 ? r : reason_prefix(reason, OUTCOME_BAD_BUNDLE, "the manifest: ");
     if (!json_is_version(object, VERSION) || json_object_object_length(object) != 3)
         return invalid(reason, "it is not an object with version 1, host and credentials alone");
     r = read_host(json_object_object_get(object, "host"), reason, &manifest.host);

@@ -233,11 +233,9 @@ int host_config_parse(const char *path, BytesView text, Reason *reason, HostConf
     config.templates = (UnitTemplates){0};
     config.path = path;
     for (char *line; (line = strsep(&rest, "\n"));) {
-        Reason why = {0};
-
         number++;
-        if (parse_line(trim(line), &why, &section, &config) != 0)
-            return reason_set(reason, OUTCOME_BAD_CONFIG, "%s:%u: %s", path, number, why.text);
+        if (parse_line(trim(line), reason, &section, &config) != 0)
+            return reason_prefix(reason, OUTCOME_BAD_CONFIG, "%s:%u: ", path, number);
     }
     if (config.templates.count == 0)
         unit_templates_default(&config.templates);

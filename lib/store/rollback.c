@@ -79,7 +79,6 @@ int rollback_open(const char *store, Reason *reason, Rollback **ret)
 {
     _cleanup_(rollback_freep) Rollback *rollback = NULL;
     char path[PATH_MAX];
-    Reason why = {0};
     int r = open_folder(store, reason, &rollback);
 
     if (r == 0 && !has_file(rollback, KEY) && !has_file(rollback, STATE))
@@ -87,10 +86,10 @@ int rollback_open(const char *store, Reason *reason, Rollback **ret)
     if (r != 0)
         return r;
     store_path_beside(store, FOLDER "/" KEY, path);
-    r = key_file_read(path, ROLLBACK_KEY_BYTES, &why, &rollback->key);
+    r = key_file_read(path, ROLLBACK_KEY_BYTES, reason, &rollback->key);
     if (r == OUTCOME_MALFORMED || r == -ENOENT)
-        return reason_set(reason, OUTCOME_ROLLED_BACK, "the key of the rollback state is lost: %s",
-                          why.text);
+        return reason_prefix(reason, OUTCOME_ROLLED_BACK,
+                             "the key of the rollback state is lost: ");
     if (r != 0)
         return reason_set(reason, r, "cannot read %s", path);
     *ret = TAKE_PTR(rollback);
