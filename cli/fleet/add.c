@@ -36,8 +36,7 @@ static void report_host(const Options *options, const char *name, bool replaced,
                         reason.text);
         else
             output_note("%s: %s%s. It gets %zu secret%s of fleet %s.", name, done, state,
-                        host->secret_count, host->secret_count == 1 ? "" : "s",
-                        repository.file.fleet);
+                        host->secret_count, plural(host->secret_count), repository.file.fleet);
         return;
     }
     object = json_object_new_object();
@@ -152,7 +151,7 @@ static int report_secret(const Options *options, const Repository *repository, c
                         replaced ? "replaced" : "added");
         else
             output_note("%s: %s, for %zu host%s. To seal it for them: nspawn-creds fleet seal",
-                        name, replaced ? "replaced" : "added", hosts, hosts == 1 ? "" : "s");
+                        name, replaced ? "replaced" : "added", hosts, plural(hosts));
         return 0;
     }
     object = json_object_new_object();

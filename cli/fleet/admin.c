@@ -6,6 +6,7 @@
 #include "base/fsutil.h"
 #include "fleet/carrier_settings.h"
 #include "own_file.h"
+#include "terminal/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -199,7 +200,7 @@ int fleet_signers_parse(BytesView file, const char *name, size_t threshold, Reas
         return reason_set(reason, OUTCOME_BAD_SIGNERS,
                           "%s has %zu signer%s, of whom %zu must sign. It has to be more than half "
                           "of them, or two halves could sign different statements",
-                          name, count, count == 1 ? "" : "s", threshold);
+                          name, count, plural(count), threshold);
     *ret = TAKE(signers);
     return 0;
 }

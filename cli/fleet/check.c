@@ -157,8 +157,8 @@ static void print(const Checking *checking)
     char until[TIMESTAMP_TEXT_BYTES];
 
     output_line(stdout, "Fleet %s: %zu host%s, %zu secret%s.", repository->file.fleet,
-                repository->host_count, repository->host_count == 1 ? "" : "s",
-                repository->file.secret_count, repository->file.secret_count == 1 ? "" : "s");
+                repository->host_count, plural(repository->host_count),
+                repository->file.secret_count, plural(repository->file.secret_count));
     if (workspace_is_empty(&checking->work) || checking->statement.text.size == 0)
         return;
     timestamp_format(statement->not_after, until);

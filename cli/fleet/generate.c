@@ -132,7 +132,7 @@ static void report(const Options *options, const Repository *repository, const G
             output_line(stdout, "%s: %.*s", generation->secret->name, (int)half.size,
                         (const char *)half.data);
         output_note("%s: %s, for %zu host%s.", generation->secret->name,
-                    generation->replaces ? "replaced" : "generated", hosts, hosts == 1 ? "" : "s");
+                    generation->replaces ? "replaced" : "generated", hosts, plural(hosts));
     }
     if (options->json != JSON_OFF) {
         output_json(list, options->json);

@@ -151,7 +151,7 @@ static int check_signers(const Options *options, Reason *reason, Init *init)
         return reason_set(reason, OUTCOME_USAGE,
                           "--threshold=%zu: %s has %zu signer%s, and more than half of them must "
                           "sign, or two halves could sign different statements",
-                          init->threshold, init->signers_path, count, count == 1 ? "" : "s");
+                          init->threshold, init->signers_path, count, plural(count));
     return 0;
 }
 

@@ -310,7 +310,7 @@ static void say(const Push *push)
 
     output_line(stdout, "Statement %" PRIu64 " of %s is on the carrier, for %zu host%s.",
                 push->statement.sequence, push->repository.file.fleet, push->leaves.count,
-                push->leaves.count == 1 ? "" : "s");
+                plural(push->leaves.count));
     for (size_t i = 0; i < removed; i++)
         output_line(stdout, "Removed the bundle of %s, which is no longer in the fleet.",
                     json_object_get_string(json_object_array_get_idx(push->removed, i)));
@@ -320,7 +320,7 @@ static void say(const Push *push)
         output_note(
             "Bundles of %zu host%s that left the fleet cannot be removed from here. If nobody "
             "has done so, remove them on the web server, such as v1/%s/hosts/%s/bundle.",
-            kept, kept == 1 ? "" : "s", push->repository.file.fleet, first);
+            kept, plural(kept), push->repository.file.fleet, first);
     }
 }
 

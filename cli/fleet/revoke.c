@@ -110,8 +110,7 @@ static int revoke_host(const Options *options, const char *name, Reason *reason)
     r = remove_host(&repository.file, name, reason, &changed);
     if (r == 0)
         r = confirm(options, reason, "%s gets %zu secret%s. Remove it from fleet %s?", name,
-                    json_length(secrets), json_length(secrets) == 1 ? "" : "s",
-                    repository.file.fleet);
+                    json_length(secrets), plural(json_length(secrets)), repository.file.fleet);
     if (r == 0 && changed)
         r = repository_write_file(&repository, reason);
     if (r == 0)
@@ -155,7 +154,7 @@ static void say_secret(const char *name, const CredentialName *credential, size_
         "That takes nothing back: the sealed files of %zu host%s still open on %s TPM%s, also "
         "copies of them; running containers keep the value; git's history has the master "
         "copy. If somebody may know it who should not, change it where it is used.",
-        hosts, hosts == 1 ? "" : "s", hosts == 1 ? "its" : "their", hosts == 1 ? "" : "s");
+        hosts, plural(hosts), hosts == 1 ? "its" : "their", plural(hosts));
     output_note(
         "The broker then refuses it to machines whose policy still lists it. On these hosts: "
         "nspawn-creds disable %s %s",
@@ -184,7 +183,7 @@ static int revoke_secret(const Options *options, const char *name, Reason *reaso
         credential = secret->credential;
     hosts = repository_count_hosts(&repository, name);
     r = confirm(options, reason, "%zu host%s get%s %s. Remove it from fleet %s?", hosts,
-                hosts == 1 ? "" : "s", hosts == 1 ? "s" : "", name, repository.file.fleet);
+                plural(hosts), hosts == 1 ? "s" : "", name, repository.file.fleet);
     if (r == 0 && secret) {
         remove_secret(&repository.file, name);
         r = repository_write_file(&repository, reason);

@@ -140,7 +140,7 @@ static void note_damage(const Sealing *sealing)
         output_note("%s. All files of this host are sealed again.", first);
     else if (count > 1)
         output_note("%s. Files of %zu more host%s are damaged. All of these are sealed again.",
-                    first, count - 1, count == 2 ? "" : "s");
+                    first, count - 1, plural(count - 1));
 }
 
 /* Finds out which files are signed: hosts keep them until the new ones are released. A statement
@@ -436,11 +436,10 @@ static void report(const Sealing *sealing, uint64_t begin)
     }
     timestamp_format_length(monotonic_usec() - begin, time);
     output_line(stdout, "Sealed %zu file%s for %zu of %zu host%s, in %s.", sealing->files,
-                sealing->files == 1 ? "" : "s", sealing->plan_count, hosts, hosts == 1 ? "" : "s",
-                time);
+                plural(sealing->files), sealing->plan_count, hosts, plural(hosts), time);
     if (sealing->removed > 0)
         output_line(stdout, "Removed the files of %zu host%s that are no longer there.",
-                    sealing->removed, sealing->removed == 1 ? "" : "s");
+                    sealing->removed, plural(sealing->removed));
     if (hosts > 0)
         output_line(stdout, "Next: nspawn-creds fleet sign");
 }

@@ -164,7 +164,7 @@ static void say_wave(const Release *release)
         writer_format(&names, " %s", release->wave[i]);
     if (!names.failed)
         output_note("This wave releases new files to %zu host%s:%.*s. %zu more wait%s.",
-                    release->wave_count, release->wave_count == 1 ? "" : "s", (int)names.bytes.size,
+                    release->wave_count, plural(release->wave_count), (int)names.bytes.size,
                     (const char *)names.bytes.data, release->waiting,
                     release->waiting == 1 ? "s" : "");
 }
@@ -423,7 +423,7 @@ static void report(const Signing *signing, size_t count)
     output_line(stdout,
                 "%s signed statement %" PRIu64 " of fleet %s: %" PRIu64 " host%s, valid until %s.",
                 signing->principal, signing->statement.sequence, signing->statement.fleet,
-                signing->statement.hosts, signing->statement.hosts == 1 ? "" : "s", until);
+                signing->statement.hosts, plural(signing->statement.hosts), until);
     if (count < threshold)
         output_line(stdout, "%zu of %zu signatures. Next, another signer: nspawn-creds fleet sign",
                     count, threshold);
@@ -431,7 +431,7 @@ static void report(const Signing *signing, size_t count)
         output_line(stdout,
                     "Next: publish it, and wait for the %zu host%s of this wave: nspawn-creds "
                     "fleet push --wait",
-                    released, released == 1 ? "" : "s");
+                    released, plural(released));
     else
         output_line(stdout, "Next: publish it, nspawn-creds fleet push");
 }

@@ -207,7 +207,7 @@ int workspace_leaves(Workspace *work, bool files, Reason *reason, KnownLeaves *r
     }
     if (r == 0 && unsealed > 1)
         return reason_set(reason, OUTCOME_UNSEALED, "those of %s and %zu more host%s", first,
-                          unsealed - 1, unsealed == 2 ? "" : "s");
+                          unsealed - 1, plural(unsealed - 1));
     if (r == 0 && unsealed > 0)
         return reason_set(reason, OUTCOME_UNSEALED, "those of %s", first);
     if (r == 0 && files)

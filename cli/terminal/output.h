@@ -53,6 +53,12 @@ int output_error_more(int rc, const char *subject, size_t more, const Reason *re
  * become a part of. */
 const char *output_full_stop(const char *remedy);
 
+/* What COUNT things of a kind end with: "1 host", "2 hosts". */
+static inline const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 /* A remark that is no error. */
 void output_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

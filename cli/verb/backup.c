@@ -145,8 +145,7 @@ static int add_files(BackingUp *backing_up, Reason *reason)
 static void report(const BackingUp *backing_up)
 {
     output_note("%zu credential%s and %zu file%s of " POLICY_FOLDER ".", backing_up->credentials,
-                backing_up->credentials == 1 ? "" : "s", backing_up->files,
-                backing_up->files == 1 ? "" : "s");
+                plural(backing_up->credentials), backing_up->files, plural(backing_up->files));
     if (backing_up->with_host_key > 0)
         output_note("%zu %s this host's key. Save it elsewhere, too: " HOST_KEY_PATH
                     " and /etc/machine-id",

@@ -315,10 +315,10 @@ static int report(const Restoring *restoring)
     if (restoring->kept > 0 && !options->replace)
         output_note("This host has other values of %zu credential%s, which were kept. --replace "
                     "replaces those whose backup opens here.",
-                    restoring->kept, restoring->kept == 1 ? "" : "s");
+                    restoring->kept, plural(restoring->kept));
     if (restoring->kept_files > 0)
         output_note("This host has another policy or configuration for %zu file%s, which %s kept.",
-                    restoring->kept_files, restoring->kept_files == 1 ? "" : "s",
+                    restoring->kept_files, plural(restoring->kept_files),
                     restoring->kept_files == 1 ? "was" : "were");
     for (size_t i = 0; i < _OUTCOME_MAX; i++) {
         const Failure *failure = &restoring->failures[i];
