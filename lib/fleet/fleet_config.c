@@ -164,28 +164,25 @@ int fleet_config_signers(const Context *context, const char *name, Reason *reaso
                          FLEET_CONFIG_FOLDER "/%s" SIGNERS ": ", name);
 }
 
-int fleet_config_list(const Context *context, Reason *reason, char ***ret)
+int fleet_names_list(const char *path, const char *suffix, Reason *reason, char ***ret)
 {
     _cleanup_(strings_freep) char **names = calloc(1, sizeof(*names));
-    _cleanup_(closedirp) DIR *folder = NULL;
-    char path[PATH_MAX];
+    _cleanup_(closedirp) DIR *folder = opendir(path);
     size_t count = 0;
     const char *entry;
     int r = 0;
 
+    if (!folder && errno != ENOENT)
+        return reason_set(reason, -errno, "cannot open %s", path);
     if (!names)
         return -ENOMEM;
-    snprintf(path, sizeof(path), "%s" FLEET_CONFIG_FOLDER, context->root);
-    folder = opendir(path);
-    if (!folder && errno != ENOENT)
-        return reason_set(reason, -errno, "%s", path);
     while (folder && r == 0 && (r = directory_next(folder, path, reason, &entry)) == 0 && entry) {
         char name[LIMIT_FLEET_NAME_BYTES + 1];
-        size_t length = strlen(entry);
+        size_t length = strlen(entry) - strlen(suffix);
 
-        if (!has_suffix(entry, SUFFIX) || length - strlen(SUFFIX) > LIMIT_FLEET_NAME_BYTES)
+        if (!has_suffix(entry, suffix) || length > LIMIT_FLEET_NAME_BYTES)
             continue;
-        snprintf(name, sizeof(name), "%.*s", (int)(length - strlen(SUFFIX)), entry);
+        snprintf(name, sizeof(name), "%.*s", (int)length, entry);
         if (fleet_name_valid(name) && !strings_add(&names, &count, name))
             r = -ENOMEM;
     }
@@ -194,4 +191,12 @@ int fleet_config_list(const Context *context, Reason *reason, char ***ret)
     strings_sort(names, count);
     *ret = TAKE_PTR(names);
     return 0;
+}
+
+int fleet_config_list(const Context *context, Reason *reason, char ***ret)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s" FLEET_CONFIG_FOLDER, context->root);
+    return fleet_names_list(path, SUFFIX, reason, ret);
 }

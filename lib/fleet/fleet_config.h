@@ -42,5 +42,9 @@ int fleet_config_parse(const char *name, BytesView text, Reason *reason, FleetCo
 int fleet_config_signers(const Context *context, const char *name, Reason *reason,
                          AllowedSigners *ret);
 
-/* The names of all fleets that have a configuration, sorted, ending with NULL. A negative errno. */
+/* The names of fleets with SUFFIX that the directory PATH has, sorted and without it; none if there
+ * is no such directory. RET ends with NULL. A negative errno. */
+int fleet_names_list(const char *path, const char *suffix, Reason *reason, char ***ret);
+
+/* Those of all fleets that have a configuration. */
 int fleet_config_list(const Context *context, Reason *reason, char ***ret);

@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "base/fsutil.h"
+#include "fleet/fleet_config.h"
 #include "store/commit.h"
 #include "store/history.h"
 
@@ -32,27 +33,10 @@ void fleet_set_path(const char *store, const char *fleet, char path[PATH_MAX])
 
 int fleet_set_list(const char *store, Reason *reason, char ***ret)
 {
-    _cleanup_(strings_freep) char **names = calloc(1, sizeof(names[0]));
-    _cleanup_(closedirp) DIR *directory = NULL;
     char path[PATH_MAX];
-    const char *name;
-    size_t count = 0;
-    int r;
 
-    if (!names)
-        return -ENOMEM;
     fleet_set_path(store, "", path);
-    directory = opendir(path);
-    if (!directory && errno != ENOENT)
-        return reason_set(reason, -errno, "cannot open %s", path);
-    while (directory && (r = directory_next(directory, path, reason, &name)) == 0 && name)
-        if (fleet_name_valid(name) && !strings_add(&names, &count, name))
-            return -ENOMEM;
-    if (directory && r != 0)
-        return r;
-    strings_sort(names, count);
-    *ret = TAKE_PTR(names);
-    return 0;
+    return fleet_names_list(path, "", reason, ret);
 }
 
 /* --- opening --- */
