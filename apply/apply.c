@@ -79,22 +79,15 @@ static int choose(Apply *apply)
     return r;
 }
 
-static int names_of(const ValueChanges *changes, CredentialName **ret)
-{
-    *ret = calloc(changes->count + 1, sizeof((*ret)[0]));
-    if (!*ret)
-        return -ENOMEM;
-    for (size_t i = 0; i < changes->count; i++)
-        (*ret)[i] = changes->changes[i].name;
-    return 0;
-}
-
 int apply_make_list(const Apply *apply, const ValueChanges *changes, RestartList *ret)
 {
-    _cleanup_(freep) CredentialName *names = NULL;
-    int r = names_of(changes, &names);
+    _cleanup_(freep) CredentialName *names = calloc(changes->count + 1, sizeof(names[0]));
 
-    return r == 0 ? restart_list_new(apply->options->context, names, changes->count, ret) : r;
+    if (!names)
+        return -ENOMEM;
+    for (size_t i = 0; i < changes->count; i++)
+        names[i] = changes->changes[i].name;
+    return restart_list_new(apply->options->context, names, changes->count, ret);
 }
 
 /* Units that an earlier run has restarted are not restarted again, unless something that they use
