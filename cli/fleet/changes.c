@@ -17,16 +17,9 @@ void fleet_changes_done(FleetChanges *changes)
     *changes = (FleetChanges){0};
 }
 
-int fleet_changes_find(const FleetVerified *verified, const Inventory *inventory, Reason *reason,
-                       FleetChanges *ret)
+int fleet_changes_find(const FleetVerified *verified, const Inventory *inventory, FleetChanges *ret)
 {
-    _cleanup_(fleet_changes_done) FleetChanges changes = {0};
-    int r = inventory_compare(&verified->inventory, inventory, &changes.lines, &changes.count);
-
-    if (r != 0)
-        return reason_set(reason, r, "cannot compare the repository with what was confirmed");
-    *ret = TAKE(changes);
-    return 0;
+    return inventory_compare(&verified->inventory, inventory, &ret->lines, &ret->count);
 }
 
 int fleet_changes_add(FleetChanges *changes, const Writer *names, const char *format, ...)

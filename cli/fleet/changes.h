@@ -18,7 +18,7 @@ typedef struct FleetChanges {
 void fleet_changes_done(FleetChanges *changes); /* for _cleanup_ */
 
 /* Compares INVENTORY with what was confirmed or signed. -ENOMEM. */
-int fleet_changes_find(const FleetVerified *verified, const Inventory *inventory, Reason *reason,
+int fleet_changes_find(const FleetVerified *verified, const Inventory *inventory,
                        FleetChanges *ret);
 
 /* Adds a line that ends with a colon and NAMES, each after a space; nothing without names. -ENOMEM.

@@ -36,7 +36,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0)
         r = workspace_note_recipients(&work, &reason);
     if (r == 0)
-        r = fleet_changes_find(&work.verified, &work.inventory, &reason, &changes);
+        r = fleet_changes_find(&work.verified, &work.inventory, &changes);
     if (r == 0)
         r = workspace_leaves(&work, false, NULL, &leaves);
     if (r == 0)

@@ -39,11 +39,9 @@ static int open_master(Editing *editing, Reason *reason)
     if (r == 0 && !fleet_file_secret(&work.repository.file, editing->secret))
         r = reason_set(reason, OUTCOME_USAGE, "there is no secret \"%.80s\" in %s", editing->secret,
                        REPOSITORY_FILE);
-    if (r == 0)
-        r = master_read_file(&work.repository, editing->secret, reason, &editing->before);
-    return r == 0 || r == -ENOENT ? master_read(&work.repository, &work.program, editing->secret,
-                                                reason, &editing->old)
-                                  : r;
+    return r == 0 ? master_read(&work.repository, &work.program, editing->secret, reason,
+                                &editing->old, &editing->before)
+                  : r;
 }
 
 static int store(const Editing *editing, Reason *reason)

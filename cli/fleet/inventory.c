@@ -21,11 +21,6 @@ void inventory_done(Inventory *inventory)
     *inventory = (Inventory){0};
 }
 
-static int compare_lines(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int inventory_parse(char *text, Inventory *ret)
 {
     _cleanup_(inventory_done) Inventory inventory = {.text = text};
@@ -36,8 +31,7 @@ int inventory_parse(char *text, Inventory *ret)
             return -ENOMEM;
         inventory.lines[inventory.count++] = line;
     }
-    if (inventory.count > 0)
-        qsort(inventory.lines, inventory.count, sizeof(inventory.lines[0]), compare_lines);
+    strings_sort(inventory.lines, inventory.count);
     *ret = TAKE(inventory);
     return 0;
 }
@@ -202,12 +196,17 @@ typedef struct OwnedKey {
     const char *key, *host;
 } OwnedKey;
 
-static int compare_words(const char *a, const char *b)
+/* Compares A and B, of these lengths. */
+static int compare_parts(const char *a, size_t first, const char *b, size_t second)
 {
-    size_t first = strcspn(a, " "), second = strcspn(b, " ");
     int r = memcmp(a, b, first < second ? first : second);
 
     return r != 0 ? r : (first > second) - (first < second);
+}
+
+static int compare_words(const char *a, const char *b)
+{
+    return compare_parts(a, strcspn(a, " "), b, strcspn(b, " "));
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -262,12 +261,22 @@ static int check_proofs(const Repository *repository, const Inventory *inventory
     return 0;
 }
 
+/* Takes apart what WRITER has. */
+static int take(Writer *writer, Inventory *ret)
+{
+    Bytes text;
+    int r;
+
+    writer_bytes(writer, (BytesView){(const uint8_t *)"", 1});
+    r = writer_take(writer, &text);
+    return r == 0 ? inventory_parse((char *)text.data, ret) : r;
+}
+
 int inventory_make(const Repository *repository, const Inventory *before, Reason *reason,
                    Inventory *ret)
 {
     _cleanup_(writer_done) Writer writer = {0};
     _cleanup_(inventory_done) Inventory inventory = {0};
-    Bytes text;
     int r = add_recipients(repository, reason, &writer);
 
     if (repository->file.require_proof)
@@ -276,11 +285,8 @@ int inventory_make(const Repository *repository, const Inventory *before, Reason
         r = add_host(repository, &repository->hosts[i], before, reason, &writer);
     for (size_t i = 0; r == 0 && i < repository->file.secret_count; i++)
         r = add_secret(repository, &repository->file.secrets[i], reason, &writer);
-    writer_bytes(&writer, (BytesView){(const uint8_t *)"", 1});
     if (r == 0)
-        r = writer_take(&writer, &text);
-    if (r == 0)
-        r = inventory_parse((char *)text.data, &inventory);
+        r = take(&writer, &inventory);
     if (r == 0)
         r = check_keys(&inventory, reason);
     if (r == 0 && repository->file.require_proof)
@@ -290,17 +296,18 @@ int inventory_make(const Repository *repository, const Inventory *before, Reason
     return r;
 }
 
+void inventory_write(const Inventory *inventory, Writer *writer)
+{
+    for (size_t i = 0; i < inventory->count; i++)
+        writer_format(writer, "%s\n", inventory->lines[i]);
+}
+
 int inventory_copy(const Inventory *inventory, Inventory *ret)
 {
     _cleanup_(writer_done) Writer writer = {0};
-    Bytes text;
-    int r;
 
-    for (size_t i = 0; i < inventory->count; i++)
-        writer_format(&writer, "%s\n", inventory->lines[i]);
-    writer_bytes(&writer, (BytesView){(const uint8_t *)"", 1});
-    r = writer_take(&writer, &text);
-    return r == 0 ? inventory_parse((char *)text.data, ret) : r;
+    inventory_write(inventory, &writer);
+    return take(&writer, ret);
 }
 
 /* --- comparing --- */
@@ -418,10 +425,7 @@ static void differ(Comparison *comparison, const char *before, const char *after
 /* Compares what two lines are about. No name contains a character below the space. */
 static int compare_subjects(const char *a, const char *b)
 {
-    size_t first = (size_t)(value_of(a) - a), second = (size_t)(value_of(b) - b);
-    int r = memcmp(a, b, first < second ? first : second);
-
-    return r != 0 ? r : (first > second) - (first < second);
+    return compare_parts(a, (size_t)(value_of(a) - a), b, (size_t)(value_of(b) - b));
 }
 
 int inventory_compare(const Inventory *before, const Inventory *after, char ***lines, size_t *count)

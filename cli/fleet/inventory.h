@@ -41,6 +41,9 @@ int inventory_make(const Repository *repository, const Inventory *before, Reason
  * any order. -ENOMEM. */
 int inventory_parse(char *text, Inventory *ret);
 
+/* Writes its lines. */
+void inventory_write(const Inventory *inventory, Writer *writer);
+
 /* -ENOMEM. */
 int inventory_copy(const Inventory *inventory, Inventory *ret);
 

@@ -232,7 +232,7 @@ int master_read_file(const Repository *repository, const char *secret, Reason *r
 }
 
 int master_read(const Repository *repository, const MasterProgram *program, const char *secret,
-                Reason *reason, Secret **ret)
+                Reason *reason, Secret **ret, Bytes *ret_file)
 {
     char path[sizeof(REPOSITORY_SECRETS "/") + MASTER_NAME_BYTES];
     _cleanup_(bytes_done) Bytes file = {0};
@@ -246,7 +246,10 @@ int master_read(const Repository *repository, const MasterProgram *program, cons
     if (r != 0)
         return r;
     snprintf(path, sizeof(path), REPOSITORY_SECRETS "/%s.age", secret);
-    return master_open(program, path, bytes_view(&file), reason, ret);
+    r = master_open(program, path, bytes_view(&file), reason, ret);
+    if (r == 0 && ret_file)
+        *ret_file = TAKE(file);
+    return r;
 }
 
 void master_change_done(MasterChange *change)
@@ -256,16 +259,14 @@ void master_change_done(MasterChange *change)
     *change = (MasterChange){0};
 }
 
-/* Whether NAME is a master's. */
-static bool is_master(const char *name)
+bool master_secret(const char *name, char ret[LIMIT_FLEET_SECRET_BYTES + 1])
 {
-    char secret[LIMIT_FLEET_SECRET_BYTES + 1];
     size_t length = strlen(name) - strlen(".age");
 
-    if (!has_suffix(name, ".age") || length >= sizeof(secret))
+    if (!has_suffix(name, ".age") || length > LIMIT_FLEET_SECRET_BYTES)
         return false;
-    snprintf(secret, sizeof(secret), "%.*s", (int)length, name);
-    return fleet_secret_name_valid(secret);
+    snprintf(ret, LIMIT_FLEET_SECRET_BYTES + 1, "%.*s", (int)length, name);
+    return fleet_secret_name_valid(ret);
 }
 
 /* Gives the files of the directory OLD that are not in INTO yet a second name there. Of the list of
@@ -273,6 +274,7 @@ static bool is_master(const char *name)
 static int keep_files(int old, int into, Reason *reason, size_t *ret_masters)
 {
     _cleanup_(closedirp) DIR *directory = NULL;
+    char secret[LIMIT_FLEET_SECRET_BYTES + 1];
     const char *name;
     int r = directory_list(old, REPOSITORY_SECRETS, reason, &directory);
 
@@ -281,7 +283,7 @@ static int keep_files(int old, int into, Reason *reason, size_t *ret_masters)
         if (strcmp(name, ENCRYPTED_TO) == 0)
             continue;
         if (linkat(old, name, into, name, 0) == 0)
-            *ret_masters += is_master(name);
+            *ret_masters += master_secret(name, secret);
         else if (errno != EEXIST)
             r = reason_set(reason, -errno, "cannot keep %s/%.80s", REPOSITORY_SECRETS, name);
     }

@@ -54,9 +54,12 @@ int recipients_read(const Repository *repository, Reason *reason, Recipients *re
 /* Reads the master of SECRET, as repository_read() does. */
 int master_read_file(const Repository *repository, const char *secret, Reason *reason, Bytes *ret);
 
-/* Reads and opens it. OUTCOME_USAGE if there is none. */
+/* Reads and opens it. RET_FILE may be NULL. OUTCOME_USAGE if there is none. */
 int master_read(const Repository *repository, const MasterProgram *program, const char *secret,
-                Reason *reason, Secret **ret);
+                Reason *reason, Secret **ret, Bytes *ret_file);
+
+/* The secret whose master has the name NAME; false if it is none's. */
+bool master_secret(const char *name, char ret[LIMIT_FLEET_SECRET_BYTES + 1]);
 
 /* Whether SECRET has one. */
 bool master_exists(const Repository *repository, const char *secret);

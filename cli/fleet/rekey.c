@@ -40,14 +40,15 @@ static int list(const Repository *repository, Reason *reason, Rekeying *rekeying
     r = directory_list(fd, REPOSITORY_SECRETS, reason, &directory);
     while (r == 0 && (r = directory_next(directory, REPOSITORY_SECRETS, reason, &name)) == 0 &&
            name) {
-        _cleanup_(freep) char *secret =
-            has_suffix(name, ".age") ? strndup(name, strlen(name) - strlen(".age")) : NULL;
+        char secret[LIMIT_FLEET_SECRET_BYTES + 1];
 
-        if (!secret || !fleet_secret_name_valid(secret))
+        if (!master_secret(name, secret))
             continue;
         if (!ARRAY_GROW(rekeying->changes, rekeying->count))
             return -ENOMEM;
-        rekeying->changes[rekeying->count++] = (MasterChange){.secret = TAKE_PTR(secret)};
+        rekeying->changes[rekeying->count] = (MasterChange){.secret = strdup(secret)};
+        if (!rekeying->changes[rekeying->count++].secret)
+            return -ENOMEM;
     }
     return r;
 }
@@ -67,7 +68,7 @@ static int confirm_recipients(const Options *options, const Recipients *recipien
 static int rekey(const Workspace *work, MasterChange *change, Reason *reason)
 {
     _cleanup_(secret_freep) Secret *value = NULL;
-    int r = master_read(&work->repository, &work->program, change->secret, reason, &value);
+    int r = master_read(&work->repository, &work->program, change->secret, reason, &value, NULL);
 
     return r == 0 ? master_encrypt(&work->program, &work->recipients, value, reason, &change->file)
                   : r;

@@ -92,12 +92,9 @@ static int add_row(Reports *reports, size_t index, const Verdict *verdict)
         json_add_text(row, "statement", report->statement);
         json_add_text(row, "outcome", outcome_name(report->outcome));
         json_add_number(row, "time", report->time);
-        if (report->applied)
-            json_add(row, "applied", json_object_new_boolean(true));
-        if (report->pending)
-            json_add(row, "pending", json_object_new_boolean(true));
-        if (report->no_apply)
-            json_add(row, "noApply", json_object_new_boolean(true));
+        json_add_flag(row, "applied", report->applied);
+        json_add_flag(row, "pending", report->pending);
+        json_add_flag(row, "noApply", report->no_apply);
         json_add_text(row, "credential", report->credential[0] ? report->credential : NULL);
         json_add_text(row, "reason", report->reason[0] ? report->reason : NULL);
     }

@@ -56,7 +56,7 @@ static void sealing_done(Sealing *sealing)
 static int confirm_changes(Sealing *sealing, Reason *reason)
 {
     _cleanup_(fleet_changes_done) FleetChanges changes = {0};
-    int r = fleet_changes_find(&sealing->work.verified, &sealing->work.inventory, reason, &changes);
+    int r = fleet_changes_find(&sealing->work.verified, &sealing->work.inventory, &changes);
 
     return r == 0 ? fleet_changes_confirm(&changes, &sealing->work.inventory, "fleet seal",
                                           sealing->work.options, reason)
@@ -217,7 +217,7 @@ static int open_value(Sealing *sealing, size_t number, Reason *reason)
 {
     const FleetSecret *secret = &sealing->work.repository.file.secrets[number];
     int r = master_read(&sealing->work.repository, &sealing->work.program, secret->name, reason,
-                        &sealing->values[number]);
+                        &sealing->values[number], NULL);
 
     if (r != 0)
         return r;

@@ -124,10 +124,8 @@ static struct json_object *describe_files(const FleetSet *set)
         json_add_text(object, "credential", name);
         json_add_number(object, "size", credential->size);
         json_add_text(object, "sha256", credential->sha256);
-        if (value_changes_find(&set->pending, &credential->name))
-            json_add(object, "pending", json_object_new_boolean(true));
-        if (value_changes_find(&set->restored, &credential->name))
-            json_add(object, "restored", json_object_new_boolean(true));
+        json_add_flag(object, "pending", value_changes_find(&set->pending, &credential->name));
+        json_add_flag(object, "restored", value_changes_find(&set->restored, &credential->name));
         json_add_text(object, "outcome", outcome_name(rc));
         json_add_text(object, "reason", rc != 0 ? reason.text : NULL);
         json_append(list, object);

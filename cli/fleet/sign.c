@@ -198,7 +198,7 @@ static int sign_sealed(Signing *signing, Reason *reason)
             "the fleet has no hosts. Add one: nspawn-creds fleet add host web1 web1.json");
     r = workspace_leaves(work, true, reason, &signing->sealed);
     if (r == 0)
-        r = fleet_changes_find(&work->verified, &work->inventory, reason, &changes);
+        r = fleet_changes_find(&work->verified, &work->inventory, &changes);
     if (r == 0)
         r = workspace_add_unknown(work, &signing->sealed, &changes);
     if (r == 0)

@@ -245,14 +245,9 @@ uint64_t history_find(const char *history, const char *digest)
     return found ? strtoull(line, NULL, 10) : 0;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 bool host_names_have(char *const *names, size_t count, const char *host)
 {
-    return count > 0 && bsearch(&host, names, count, sizeof(names[0]), compare_names);
+    return count > 0 && bsearch(&host, names, count, sizeof(names[0]), strings_compare);
 }
 
 int host_names_read(const Repository *repository, const char *name, Reason *reason, char ***ret,
@@ -274,8 +269,7 @@ int host_names_read(const Repository *repository, const char *name, Reason *reas
     }
     if (r != 0)
         return r;
-    if (count > 0)
-        qsort(names, count, sizeof(names[0]), compare_names);
+    strings_sort(names, count);
     *ret = TAKE_PTR(names);
     *ret_count = count;
     return 0;

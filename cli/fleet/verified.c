@@ -213,8 +213,7 @@ int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason
     known_leaves_write(&writer, "released ", &verified->released);
     known_leaves_write(&writer, "look ", &verified->looks);
     writer_text(&writer, "\n");
-    for (size_t i = 0; i < verified->inventory.count; i++)
-        writer_format(&writer, "%s\n", verified->inventory.lines[i]);
+    inventory_write(&verified->inventory, &writer);
     if (writer.failed)
         return -ENOMEM;
     return file_write(path, bytes_view(&writer.bytes), 0600, true, reason);
