@@ -2,8 +2,9 @@
 
 #include "carrier.h"
 
+#include "base/context.h"
+
 #include <errno.h>
-#include <time.h>
 
 int carrier_open(const CarrierSettings *settings, long stall, Reason *reason, Carrier **ret)
 {
@@ -28,7 +29,7 @@ Carrier *carrier_close(Carrier *carrier)
 
 void carrier_sleep(uint64_t usec)
 {
-    struct timespec rest = {(time_t)(usec / 1000000), (long)(usec % 1000000) * 1000};
+    struct timespec rest = usec_to_timespec(usec);
 
     while (clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, &rest) == EINTR)
         ;

@@ -13,7 +13,6 @@
 #include <sys/random.h>
 #include <systemd/sd-daemon.h>
 
-#define SECOND         ((uint64_t)1000 * 1000)
 /* So many looks after a new set, a second each, also ask what services did with it. Later ones ask
  * too, but do not come sooner for that. */
 #define QUESTIONS      30U
@@ -310,7 +309,7 @@ static uint64_t pause_after(const Courier *courier, int r, unsigned failures)
 {
     uint64_t longest =
         r == OUTCOME_CARRIER_FAILED ? LIMIT_CARRIER_PAUSE_USEC : courier->config->carrier.interval;
-    uint64_t pause = SECOND << (failures < 16 ? failures : 16);
+    uint64_t pause = USEC_PER_SEC << (failures < 16 ? failures : 16);
 
     return jittered(pause < longest ? pause : longest, 2);
 }
@@ -336,7 +335,7 @@ void courier_run(Courier *courier)
         }
         failures = r == 0 ? 0 : failures + 1;
         /* at least a second, whatever a carrier says has changed */
-        carrier_sleep(r == 0 ? SECOND : pause_after(courier, r, failures - 1));
+        carrier_sleep(r == 0 ? USEC_PER_SEC : pause_after(courier, r, failures - 1));
         if (r == 0 && !(courier->waits && courier->questions > 0))
             carrier->ops->wait(carrier, courier->bundle_name,
                                jittered(courier->config->carrier.interval, 5));

@@ -17,8 +17,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#define USEC_PER_SEC UINT64_C(1000000)
-
 typedef struct Rollout {
     const Options *options;
     const Repository *repository;
@@ -163,14 +161,14 @@ static int finish(const Rollout *rollout, uint64_t sequence)
 static void pause_after(uint64_t begin, uint64_t end)
 {
     uint64_t now = monotonic_usec(), pause = 4 * (now - begin);
+    struct timespec rest;
 
     if (pause < USEC_PER_SEC)
         pause = USEC_PER_SEC;
     if (end != USEC_INFINITY && pause > end - now)
         pause = end > now ? end - now : 0;
-    (void)nanosleep(&(struct timespec){.tv_sec = (time_t)(pause / USEC_PER_SEC),
-                                       .tv_nsec = (long)(pause % USEC_PER_SEC) * 1000},
-                    NULL);
+    rest = usec_to_timespec(pause);
+    (void)nanosleep(&rest, NULL);
 }
 
 static int wait_for_all(Rollout *rollout, struct json_object *carrier, BytesView text,

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#define USEC_PER_SEC      UINT64_C(1000000)
 /* Two changes of a file that are closer to each other may have the same time. Some file systems
  * count in two seconds. */
 #define LOOK_SETTLES_USEC (3 * USEC_PER_SEC)
@@ -26,8 +25,7 @@ static bool add_look(int folder, const char *name, Writer *writer, uint64_t *ret
 
     if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return false;
-    changed =
-        (uint64_t)status.st_ctim.tv_sec * USEC_PER_SEC + (uint64_t)status.st_ctim.tv_nsec / 1000;
+    changed = timespec_to_usec(status.st_ctim);
     if (changed > *ret_changed)
         *ret_changed = changed;
     writer_text(writer, name);

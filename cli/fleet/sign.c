@@ -25,7 +25,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define USEC_PER_SEC  UINT64_C(1000000)
 /* How long a statement is valid: longer than anybody is on holiday. */
 #define VALIDITY_USEC (60 * 24 * 3600 * USEC_PER_SEC)
 

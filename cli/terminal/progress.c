@@ -19,8 +19,6 @@
  * terminal. */
 #define LINE_BYTES      256
 
-#define USEC_PER_SEC    UINT64_C(1000000)
-
 /* The width of a terminal that does not report one. */
 #define COLUMNS_DEFAULT 80
 

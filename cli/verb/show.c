@@ -206,8 +206,7 @@ static int look(const Options *options, Show *show, Reason *reason)
     snprintf(show->path + length, sizeof(show->path) - length, "/%s/%s.cred", name.machine,
              name.id);
     if (stat(show->path, &status) == 0)
-        show->written =
-            (uint64_t)status.st_mtim.tv_sec * 1000000 + (uint64_t)status.st_mtim.tv_nsec / 1000;
+        show->written = timespec_to_usec(status.st_mtim);
     show->predecessor =
         !*fleet && store_read_predecessor(store.store, &name, NULL, NULL, &predecessor) == 0;
     open_check_entry(*fleet ? NULL : store.store, &unsealer, &show->entry, &show->check);

@@ -11,7 +11,7 @@ static uint64_t system_now(const Context *)
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    return timespec_to_usec(now);
 }
 
 uint64_t monotonic_usec(void)
@@ -19,7 +19,7 @@ uint64_t monotonic_usec(void)
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    return timespec_to_usec(now);
 }
 
 static void system_random(const Context *, void *bytes, size_t size)

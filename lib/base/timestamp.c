@@ -14,9 +14,8 @@
 #include <sys/types.h>
 #include <time.h>
 
-#define USEC_PER_SEC UINT64_C(1000000)
-#define AGO          " ago"
-#define UTC_FORMAT   "%Y-%m-%dT%H:%M:%SZ"
+#define AGO        " ago"
+#define UTC_FORMAT "%Y-%m-%dT%H:%M:%SZ"
 
 static bool to_usec(time_t seconds, uint64_t *ret)
 {

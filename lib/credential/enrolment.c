@@ -27,7 +27,6 @@
 /* Nesting: the object, its secrets or answers, and the values in them; and one more, as an identity
  * has, which somebody may take for a challenge. */
 #define DEPTH            4
-#define SECOND           UINT64_C(1000000)
 #define CHALLENGE_PREFIX "nspawn-creds-challenge\n"
 #define PROOF_PREFIX     "nspawn-creds-proof\n"
 /* The longest text that is digested, bytes. */
@@ -177,8 +176,8 @@ int enrolment_challenge_new(const Context *context, const Secret *key,
 {
     _cleanup_(enrolment_challenge_done) EnrolmentChallenge challenge = {
         .by = request->by,
-        .issued = context->now(context) / SECOND * SECOND,
-        .expires = request->expires / SECOND * SECOND,
+        .issued = context->now(context) / USEC_PER_SEC * USEC_PER_SEC,
+        .expires = request->expires / USEC_PER_SEC * USEC_PER_SEC,
         .pcrs = request->pcrs,
     };
     _cleanup_(secret_temporary_done) SecretTemporary of_challenge;
@@ -439,7 +438,7 @@ int enrolment_verify(uint64_t now, const Secret *key, const Identity *identity,
     _cleanup_(secret_temporary_done) SecretTemporary of_challenge;
     uint8_t digest[IDENTITY_DIGEST_BYTES];
     IdentityProof proof = {
-        .by = challenge->by, .time = now / SECOND * SECOND, .pcrs = challenge->pcrs};
+        .by = challenge->by, .time = now / USEC_PER_SEC * USEC_PER_SEC, .pcrs = challenge->pcrs};
     int r = identity_digest(identity, digest);
 
     if (r == 0)

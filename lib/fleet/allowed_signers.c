@@ -11,9 +11,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define USEC_PER_SEC UINT64_C(1000000)
 /* A name with one of these is a pattern, a list or quoted. */
-#define SPECIAL      "*?!,\"\\"
+#define SPECIAL "*?!,\"\\"
 
 void allowed_signers_done(AllowedSigners *signers)
 {

@@ -2,15 +2,15 @@
 
 #include "fleet/carrier_settings.h"
 
+#include "base/context.h"
 #include "base/names.h"
 #include "base/timestamp.h"
 
 #include <string.h>
 
-#define SECOND           ((uint64_t)1000 * 1000)
-#define INTERVAL_DEFAULT (60 * SECOND)
-#define INTERVAL_MIN     SECOND
-#define INTERVAL_MAX     (24 * 3600 * SECOND)
+#define INTERVAL_DEFAULT (60 * USEC_PER_SEC)
+#define INTERVAL_MIN     USEC_PER_SEC
+#define INTERVAL_MAX     (24 * 3600 * USEC_PER_SEC)
 
 void carrier_settings_done(CarrierSettings *settings)
 {

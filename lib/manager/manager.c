@@ -72,8 +72,7 @@ static bool sleep_until_stopped(Manager *manager, uint64_t usec)
         {.fd = sd_bus_get_fd(manager->bus), .events = (short)(events < 0 ? 0 : events)},
         {.fd = manager->stop, .events = POLLIN},
     };
-    struct timespec time = {.tv_sec = (time_t)(usec / 1000000),
-                            .tv_nsec = (long)(usec % 1000000 * 1000)};
+    struct timespec time = usec_to_timespec(usec);
 
     return ppoll(fds, 2, &time, NULL) > 0 && fds[1].revents != 0;
 }

@@ -2,6 +2,7 @@
 
 #include "store/history.h"
 
+#include "base/context.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "credential/format.h"
@@ -183,8 +184,7 @@ static int read_files(int machine, const CredentialName *name, Reason *reason, S
         r = 0;
     if (r == 0 && fstatat(machine, store_file_name(name, STORE_SEALED).text, &status,
                           AT_SYMLINK_NOFOLLOW) == 0)
-        value->written =
-            (uint64_t)status.st_mtim.tv_sec * 1000000 + (uint64_t)status.st_mtim.tv_nsec / 1000;
+        value->written = timespec_to_usec(status.st_mtim);
     return r;
 }
 

@@ -13,11 +13,11 @@
  * TCG TPM 2.0 Library, Part 2, 6.6.3 (warnings); TSS 2.0 TCTI specification.
  */
 
+#include "base/context.h"
 #include "base/limits.h"
 #include "tpm/tpm_internal.h"
 
 #include <string.h>
-#include <time.h>
 
 /* The first pause, µs; each further one is twice as long. */
 #define PAUSE_FIRST_USEC ((uint64_t)10 * 1000)
@@ -47,7 +47,7 @@ static bool is_put_off(const TpmRetry *retry)
 static bool wait_for(TpmRetry *retry, uint64_t *pause)
 {
     uint64_t usec = *pause < retry->left_usec ? *pause : retry->left_usec;
-    struct timespec rest = {(time_t)(usec / 1000000), (long)(usec % 1000000) * 1000};
+    struct timespec rest = usec_to_timespec(usec);
 
     if (usec == 0)
         return false;
