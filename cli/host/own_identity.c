@@ -164,35 +164,35 @@ int own_identity_read(const Context *context, const char *store, Reason *reason,
     return r == 0 ? identity_parse(bytes_view(&file), reason, ret) : r;
 }
 
+static int compare(const Identity *a, const Identity *b, bool *ret_same)
+{
+    uint8_t first[IDENTITY_DIGEST_BYTES], second[IDENTITY_DIGEST_BYTES];
+    int r = identity_digest(a, first);
+
+    if (r == 0)
+        r = identity_digest(b, second);
+    *ret_same = r == 0 && memcmp(first, second, sizeof(first)) == 0;
+    return r;
+}
+
 /* Whether OLD is IDENTITY and has endorsement keys, too. */
 static int has_endorsements_too(const Identity *old, const Identity *identity, bool *ret)
 {
-    uint8_t digests[2][IDENTITY_DIGEST_BYTES];
     Identity without = *old; /* borrowed */
-    int r;
 
     if (old->endorsement_count == 0 || identity->endorsement_count > 0)
         return 0;
     without.endorsement_count = 0;
-    r = identity_digest(&without, digests[0]);
-    if (r == 0)
-        r = identity_digest(identity, digests[1]);
-    *ret = r == 0 && memcmp(digests[0], digests[1], sizeof(digests[0])) == 0;
-    return r;
+    return compare(&without, identity, ret);
 }
 
 /* A challenge is for the identity that was kept when it was made. */
 static int note_lost_challenge(const Identity *old, const Identity *identity)
 {
-    uint8_t digests[2][IDENTITY_DIGEST_BYTES];
-    int r;
+    bool same = true;
+    int r = old->endorsement_count > 0 ? compare(old, identity, &same) : 0;
 
-    if (old->endorsement_count == 0)
-        return 0;
-    r = identity_digest(old, digests[0]);
-    if (r == 0)
-        r = identity_digest(identity, digests[1]);
-    if (r == 0 && memcmp(digests[0], digests[1], sizeof(digests[0])) != 0)
+    if (r == 0 && !same)
         output_note("This host's identity is not the one before. If that is being enrolled, begin "
                     "again: a challenge for it can no longer be answered.");
     return r;
