@@ -20,10 +20,10 @@ _nspawn_creds_values() { # VALUE... - of the option that was typed
         _nspawn_creds_offer "${@/#/"${current%%=*}="}"
 }
 
-_nspawn_creds_names() { # machines|names|ids [MACHINE]
+_nspawn_creds_names() { # machines|names|ids|hosts|secrets [MACHINE]
         local names prefix=''
         [[ $current != --*=* ]] || prefix=${current%%=*}=
-        mapfile -t names < <(nspawn-creds complete "${store[@]}" -- "$@" 2>/dev/null)
+        mapfile -t names < <(nspawn-creds complete "${places[@]}" -- "$@" 2>/dev/null)
         _nspawn_creds_offer "${names[@]/#/"$prefix"}"
 }
 
@@ -85,7 +85,7 @@ _nspawn_creds_options() { # VERB
 }
 
 _nspawn_creds() {
-        local line=${COMP_LINE:0:COMP_POINT} words=() arguments=() store=() current before word verb
+        local line=${COMP_LINE:0:COMP_POINT} words=() arguments=() places=() current before word verb
         read -ra words <<<"$line"
         [[ $line != *[[:space:]] ]] || words+=('')
         current=${words[-1]}
@@ -93,7 +93,7 @@ _nspawn_creds() {
         COMPREPLY=()
         for word in "${words[@]:1:${#words[@]}-2}"; do
                 case $word in
-                        --store=*) store=("$word") ;;
+                        --store=*|--repository=*) places+=("$word") ;;
                         -*) ;;
                         *) arguments+=("$word") ;;
                 esac
@@ -124,6 +124,7 @@ _nspawn_creds() {
                 --form=*)           _nspawn_creds_values auto legacy pinned; return ;;
                 --back=*)           _nspawn_creds_values 1 2 3; return ;;
                 --lines=*)          _nspawn_creds_values all; return ;;
+                --to=*)             _nspawn_creds_names hosts; return ;;
                 --threshold=*)      _nspawn_creds_values 1 2 3; return ;;
                 --wave=*)           _nspawn_creds_values 1% 10% 50%; return ;;
                 --tolerate=*)       _nspawn_creds_values 0% 5% 10%; return ;;
@@ -154,12 +155,16 @@ _nspawn_creds() {
                 host:1) _nspawn_creds_offer export challenge answer verify enrol ;;
                 host:*) _nspawn_creds_files ;;
                 fleet:1) _nspawn_creds_offer init add enrol edit generate rekey revoke seal sign check diff push status show verify reset ;;
-                fleet:2) case ${arguments[1]} in
-                                add)    _nspawn_creds_offer host secret ;;
-                                revoke) _nspawn_creds_offer host secret signer ;;
-                                verify) _nspawn_creds_files ;;
+                fleet:*) case ${arguments[1]}:${arguments[2]-}:${#arguments[@]} in
+                                add::2)         _nspawn_creds_offer host secret ;;
+                                revoke::2)      _nspawn_creds_offer host secret signer ;;
+                                verify::2)      _nspawn_creds_files ;;
+                                edit::2|generate:*|add:secret:3|revoke:secret:3)
+                                                _nspawn_creds_names secrets ;;
+                                add:host:3|revoke:host:3)
+                                                _nspawn_creds_names hosts ;;
+                                add:*:4)        _nspawn_creds_files ;;
                         esac ;;
-                fleet:4) _nspawn_creds_files ;;
         esac
 }
 

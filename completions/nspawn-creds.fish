@@ -17,10 +17,16 @@ function __nspawn_creds_at # POSITION VERB...
         test $argv[1] = any; or test (count $words) -eq (math $argv[1] + 1)
 end
 
-function __nspawn_creds_names # machines|names|ids
+function __nspawn_creds_names # machines|names|ids|hosts|secrets
         set -l words (__nspawn_creds_words)
         test $argv[1] != ids; or set -a argv $words[3]
-        nspawn-creds complete (string match -- '--store=*' (commandline -opc)) -- $argv 2>/dev/null
+        nspawn-creds complete (string match -r -- '^--(?:store|repository)=.*' (commandline -opc)) -- $argv 2>/dev/null
+end
+
+# Whether the arguments of fleet before the cursor are these.
+function __nspawn_creds_fleet_at # ARGUMENT...
+        set -l words (__nspawn_creds_words)
+        test "$words[2]" = fleet; and test "$words[3..]" = "$argv"
 end
 
 complete -c nspawn-creds -f
@@ -78,7 +84,12 @@ complete -c nspawn-creds -n '__nspawn_creds_at any host fleet' -l ek -x -d 'The 
 complete -c nspawn-creds -n '__nspawn_creds_at any host fleet' -l ek-list -r -F -d 'A list of endorsement keys'
 complete -c nspawn-creds -n '__nspawn_creds_at any seal fleet' -l proved -d 'Refuse a host whose keys are not proved'
 complete -c nspawn-creds -n '__nspawn_creds_at 1 fleet' -a 'init add enrol edit generate rekey revoke seal sign check diff push status show verify reset'
-complete -c nspawn-creds -n '__nspawn_creds_at 2 fleet' -a 'host secret signer'
+complete -c nspawn-creds -n '__nspawn_creds_fleet_at add; or __nspawn_creds_fleet_at revoke' -a 'host secret'
+complete -c nspawn-creds -n '__nspawn_creds_fleet_at revoke' -a signer
+complete -c nspawn-creds -n '__nspawn_creds_fleet_at add host; or __nspawn_creds_fleet_at revoke host' -a '(__nspawn_creds_names hosts)'
+complete -c nspawn-creds -n '__nspawn_creds_fleet_at add secret; or __nspawn_creds_fleet_at revoke secret; or __nspawn_creds_fleet_at edit' -a '(__nspawn_creds_names secrets)'
+complete -c nspawn-creds -n '__nspawn_creds_at any fleet; and contains -- generate (__nspawn_creds_words)' -a '(__nspawn_creds_names secrets)'
+complete -c nspawn-creds -n '__nspawn_creds_fleet_at verify' -F
 complete -c nspawn-creds -n '__nspawn_creds_at 4 fleet' -F
 complete -c nspawn-creds -n '__nspawn_creds_at 1 help' -a '(nspawn-creds help | string match -rg "^  ([a-z][a-z0-9-]*) ")'
 
@@ -119,7 +130,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l tolerate -x -a '0% 
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l confirm -x -d 'The digest of the changes to confirm'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l repository -r -F -d 'The repository of the fleet'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l as -x -d 'The credential as which hosts get it'
-complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l to -x -d 'Hosts, patterns and @groups'
+complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l to -x -a '(__nspawn_creds_names hosts)' -d 'Hosts, patterns and @groups'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l fleet -x -d 'The fleet of the bundle'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l extract -r -F -d 'Write the parts of the bundle there'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l recipients -r -F -d 'Who can open the master copies'
