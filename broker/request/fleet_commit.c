@@ -50,14 +50,15 @@ static void remove_old(const FleetSet *old, const FleetCommit *commit, StoreChan
     }
 }
 
-/* The list of what has changed, with this set. Of a list that cannot be read nothing is kept: these
+/* The list of what has changed, with this set. Of a list that is not valid nothing is kept: these
  * services keep their values until the next change. */
-static int list_changes(const FleetSet *old, const FleetCommit *commit, ValueChanges *ret)
+static int list_changes(const FleetSet *old, const FleetCommit *commit, Reason *reason,
+                        ValueChanges *ret)
 {
     _cleanup_(value_changes_done) ValueChanges before = {0};
-    int r = old->store ? fleet_set_changes(old, NULL, &before) : 0;
+    int r = old->store ? fleet_set_changes(old, reason, &before) : 0;
 
-    if (r == -ENOMEM)
+    if (r < 0)
         return r;
     r = 0;
     for (size_t i = 0; r == 0 && i < commit->manifest.count; i++) {
@@ -182,10 +183,11 @@ static int add_instead(Records *records, const ValueChanges *files, const ValueC
     return r;
 }
 
-static int make_records(const FleetSet *old, const FleetCommit *commit, Records *ret)
+static int make_records(const FleetSet *old, const FleetCommit *commit, Reason *reason,
+                        Records *ret)
 {
     _cleanup_(value_changes_done) ValueChanges changes = {0}, restored = {0}, pending = {0};
-    int r = list_changes(old, commit, &changes);
+    int r = list_changes(old, commit, reason, &changes);
 
     if (r == 0)
         r = list_restored(old, commit, &restored);
@@ -214,6 +216,14 @@ static void end_reset(const Store *store, Records *records)
         records->list[records->count++] = (StoreRecord){FLEET_RESET_RECORD, (BytesView){0}};
 }
 
+/* REASON stays as it is where all goes well. */
+static int forward(int r, const Reason *why, Reason *reason)
+{
+    if (reason)
+        *reason = *why;
+    return r;
+}
+
 int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *store,
                      const StoreCommit *base, Reason *reason)
 {
@@ -222,20 +232,24 @@ int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *s
     _cleanup_(freep) StoreChange *changes = NULL;
     StoreCommit wanted = *base;
     RollbackScope scope;
+    Reason why = {0};
     size_t count = 0;
     int r;
 
     if (commit->refused.size > 0)
         return fleet_set_refuse(store, bytes_view(&commit->refused), reason);
-    r = fleet_set_open(path, commit->fleet, NULL, &old);
-    if (r != 0 && r != OUTCOME_NO_SET)
-        return reason_set(reason, r > 0 ? OUTCOME_CHANGED : r,
-                          "cannot read the accepted set of the fleet %s", commit->fleet);
+    r = fleet_set_open(path, commit->fleet, &why, &old);
+    if (r < 0)
+        return forward(r, &why, reason);
+    if (r > 0 && r != OUTCOME_NO_SET)
+        return reason_set(reason, OUTCOME_CHANGED, "cannot read the accepted set of the fleet %s",
+                          commit->fleet);
     if (strcmp(old.digest, commit->base) != 0)
         return reason_set(reason, OUTCOME_CHANGED, "another set of the fleet %s was accepted",
                           commit->fleet);
-    if (make_records(&old, commit, &records) != 0)
-        return -ENOMEM;
+    r = make_records(&old, commit, &why, &records);
+    if (r != 0)
+        return forward(r, &why, reason);
     end_reset(store, &records);
     changes = calloc(commit->manifest.count + old.manifest.count + 1, sizeof(changes[0]));
     if (!changes)
@@ -243,12 +257,11 @@ int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *s
     for (size_t i = 0; i < commit->manifest.count; i++)
         if (commit->files[i].sealed.size > 0)
             changes[count++] = change_of(&old, commit, i);
-    if (r == 0)
-        remove_old(&old, commit, changes, &count);
+    remove_old(&old, commit, changes, &count);
     scope = (RollbackScope){.store = path,
                             .fleet = commit->fleet,
                             .sequence = commit->sequence,
-                            .before = r == 0 ? old.statement.sequence : 0};
+                            .before = old.statement.sequence};
     wanted.rollback = &scope;
     wanted.changes = changes;
     wanted.count = count;

@@ -215,8 +215,11 @@ static int take_predecessor(Request *request, int rc, Reason *reason)
     r = read_predecessor(request, ingredient, reason, &file);
     if (r == OUTCOME_CHANGED)
         return load_sealed(request, ingredient, reason);
-    if (r != 0)
-        return r > 0 ? rc : r;
+    if (r < 0)
+        return reason_set(reason, r, "cannot read the predecessor of %s@%s",
+                          ingredient->name.machine, ingredient->name.id);
+    if (r > 0)
+        return rc;
     ingredient->predecessor = true;
     return load_file(request, ingredient, bytes_view(&file), reason);
 }

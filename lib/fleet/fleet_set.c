@@ -69,23 +69,23 @@ static int read_bundle(FleetSet *set, Reason *reason)
     return r > 0 ? OUTCOME_BAD_BUNDLE : r;
 }
 
-/* Nothing is served instead if RECORD cannot be read. */
-static int read_instead(const FleetSet *set, const char *record, ValueChanges *ret)
+/* Nothing is served instead if RECORD is not valid. If the system cannot read it, nobody knows. */
+static int read_instead(const FleetSet *set, const char *record, Reason *reason, ValueChanges *ret)
 {
     _cleanup_(bytes_done) Bytes text = {0};
-    int r = store_read_record(set->store, record, NULL, &text);
+    int r = store_read_record(set->store, record, reason, &text);
 
     value_changes_done(ret);
     if (r == 0)
         r = instead_parse(bytes_view(&text), record, set->digest, NULL, ret);
-    return r == -ENOMEM ? r : 0;
+    return r < 0 ? r : 0;
 }
 
-static int read_both_instead(FleetSet *set)
+static int read_both_instead(FleetSet *set, Reason *reason)
 {
-    int r = read_instead(set, RESTORED_RECORD, &set->restored);
+    int r = read_instead(set, RESTORED_RECORD, reason, &set->restored);
 
-    return r == 0 ? read_instead(set, PENDING_RECORD, &set->pending) : r;
+    return r == 0 ? read_instead(set, PENDING_RECORD, reason, &set->pending) : r;
 }
 
 /* Opens the store and reads the bundle; nothing else of RET is set. */
@@ -122,11 +122,24 @@ static int parse(const char *store, Reason *reason, FleetSet *set)
                  : r;
 }
 
-/* To others, a bundle that was accepted and is damaged is no bad one of the fleet's, but a file of
- * this host. */
-static int damage(int r)
+/* What is said to others. A bundle that was accepted and is damaged is no bad one of the fleet's,
+ * but a file of this host; and one that the disk does not give back is neither there nor gone. */
+static int damage(int r, const char *store, const char *fleet, Reason *reason)
 {
-    return r == OUTCOME_BAD_BUNDLE || r == OUTCOME_TOO_LARGE ? OUTCOME_STORE_UNSAFE : r;
+    char path[PATH_MAX];
+
+    if (r == OUTCOME_BAD_BUNDLE || r == OUTCOME_TOO_LARGE)
+        return OUTCOME_STORE_UNSAFE;
+    if (r == -EIO && reason) {
+        Reason what = *reason;
+
+        fleet_set_path(store, fleet, path);
+        (void)reason_set(reason, 0,
+                         "%.100s: %.80s. Look for faults of the disk: journalctl -k. If they "
+                         "stay, restore the directory from a backup",
+                         path, what.text);
+    }
+    return r;
 }
 
 int fleet_set_open(const char *store, const char *fleet, Reason *reason, FleetSet *ret)
@@ -146,10 +159,10 @@ int fleet_set_open(const char *store, const char *fleet, Reason *reason, FleetSe
                           fleet);
     set.floor = reset ? 0 : set.statement.sequence;
     if (r == 0)
-        r = read_both_instead(&set);
+        r = read_both_instead(&set, reason);
     if (r == 0)
         *ret = TAKE(set);
-    return damage(r);
+    return damage(r, store, fleet, reason);
 }
 
 int fleet_set_open_damaged(const char *store, const char *fleet, Reason *reason, FleetSet *ret)
@@ -333,9 +346,12 @@ static int read_listed(const FleetSet *set, const ValueChanges *list, const Cred
 
 int fleet_set_read(const FleetSet *set, const CredentialName *name, Reason *reason, Bytes *ret)
 {
-    return read_listed(set, &set->restored, name, ret) == 0
-               ? 0
-               : fleet_set_read_signed(set, name, reason, ret);
+    int r = read_listed(set, &set->restored, name, ret);
+
+    if (r < 0) /* not the value in whose place it is */
+        return reason_set(reason, r, "cannot read the previous file of %s@%s, which is restored",
+                          name->machine, name->id);
+    return r == 0 ? 0 : fleet_set_read_signed(set, name, reason, ret);
 }
 
 bool fleet_pending_outcome(int rc)
@@ -367,16 +383,16 @@ static int refresh(const char *store, const char *fleet, Reason *reason, FleetSe
         /* the directory may be another one */
         store_free(set->store);
         set->store = TAKE_PTR(now.store);
-        return read_both_instead(set);
+        return damage(read_both_instead(set, reason), store, fleet, reason);
     }
     if (r == 0)
         r = parse(store, reason, &now);
     if (r == 0)
-        r = read_both_instead(&now);
+        r = read_both_instead(&now, reason);
     fleet_set_done(set);
     if (r == 0)
         *set = TAKE(now);
-    return damage(r);
+    return damage(r, store, fleet, reason);
 }
 
 int fleet_read(const char *store, const char *fleet, const CredentialName *name, FleetSet *set,

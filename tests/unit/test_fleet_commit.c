@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tests of broker/request/fleet_commit.c: a set is accepted as a whole, wherever it is killed. */
 
+#include "broken_disk.h"
 #include "fleet_put.h"
 #include "steps.h"
 
@@ -174,11 +175,37 @@ static void test_killed_over_nothing(void **state)
     kill_everywhere(false);
 }
 
+/* The list of changes is not lost, and neither is what is served instead of the set's own. */
+static void test_unreadable(void **state)
+{
+    static const char *const records[] = {FLEET_SET_RECORD, VALUE_CHANGES_RECORD, RESTORED_RECORD,
+                                          PENDING_RECORD};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(records); i++) {
+        Fixture fixture;
+        char file[64];
+
+        begin(&fixture, true);
+        snprintf(file, sizeof(file), "fleet/prod/.record.%s", records[i]);
+        if (i > 0)
+            test_write_file(test_path(&fixture.folder, file), text_view("{}"), 0640);
+        broken_file = records[i];
+        assert_int_equal(accept_set(&fixture), 2);
+        broken_file = NULL;
+        assert_int_equal(served(&fixture), 7);
+        assert_int_equal(accept_set(&fixture), 0);
+        assert_int_equal(served(&fixture), 8);
+        test_folder_remove(&fixture.folder);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_over_a_set),
         cmocka_unit_test(test_killed_over_nothing),
+        cmocka_unit_test(test_unreadable),
     };
     Context context;
 

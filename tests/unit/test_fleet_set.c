@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tests of lib/fleet/fleet_set.c. */
 
+#include "broken_disk.h"
 #include "fleet_put.h"
 
 #include "base/array.h"
@@ -132,6 +133,36 @@ static void test_bad_bundles(void **state)
     expect(fixture, "web@a", OUTCOME_NO_SET, "not accepted anything", 0);
 }
 
+/* Neither as if nothing had been accepted, restored or put off, nor as if it were damaged. */
+static void test_unreadable(void **state)
+{
+    static const char *const records[] = {FLEET_SET_RECORD, FLEET_RESET_RECORD, RESTORED_RECORD,
+                                          PENDING_RECORD};
+    const Fixture *fixture = *state;
+
+    for (size_t i = 0; i < COUNT(records); i++) {
+        _cleanup_(fleet_set_done) FleetSet set = {0};
+        Reason reason = {0};
+        char file[64];
+
+        fleet_put(fixture->store, "prod", 7, first, COUNT(first));
+        snprintf(file, sizeof(file), "fleet/prod/.record.%s", records[i]);
+        test_write_file(test_path(&fixture->folder, file), text_view("{}"), 0640);
+        if (i == 0)
+            fleet_put(fixture->store, "prod", 7, first, COUNT(first));
+        broken_file = records[i];
+        assert_int_equal(fleet_set_open(fixture->store, "prod", &reason, &set), -EIO);
+        if (!strstr(reason.text, "fleet/prod: cannot read .record.") ||
+            !strstr(reason.text, "faults of the disk: journalctl -k."))
+            fail_msg("%s: %s", records[i], reason.text);
+        /* a reset is nothing for a request */
+        if (i != 1)
+            expect(fixture, "web@a", -EIO, "faults of the disk", 0);
+        broken_file = NULL;
+        expect(fixture, "web@a", 0, "sealed a", 7);
+    }
+}
+
 /* A set that was opened before another was accepted reads nothing of that. */
 static void test_changes_meanwhile(void **state)
 {
@@ -189,6 +220,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sets_follow_each_other, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_bundles, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unreadable, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_changes_meanwhile, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_floor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_list, set_up, tear_down),
