@@ -363,17 +363,12 @@ static void on_committed(void *userdata)
 
 static void on_checked(void *userdata);
 
-static int set_up(Worker *worker)
+/* What all requests share, whatever brings them. */
+static int set_up_resources(Worker *worker)
 {
     ConnectionSet *connections = &worker->connections;
-    ControlEnvironment environment;
-    int r = sd_event_new(&worker->event);
+    int r;
 
-    if (r >= 0)
-        r = add_sources(worker);
-    if (r >= 0 && worker->config->audit->attach)
-        worker->config->audit->attach(worker->config->audit, worker->event);
-    counters_begin(&worker->counters, worker->config);
     *connections = (ConnectionSet){
         .event = worker->event,
         .config = worker->config,
@@ -382,12 +377,18 @@ static int set_up(Worker *worker)
         .failed = on_failed,
         .userdata = worker,
     };
-    if (r >= 0)
-        r = host_resources_new(worker->config, &connections->resources);
-    if (r >= 0)
-        worker->counters.expiries = &connections->resources->expiries;
-    if (r >= 0)
-        r = children_new(worker->event, worker->config, &connections->children);
+    r = host_resources_new(worker->config, &connections->resources);
+    if (r < 0)
+        return r;
+    worker->counters.expiries = &connections->resources->expiries;
+    return children_new(worker->event, worker->config, &connections->children);
+}
+
+/* What waits for the TPM, for the store, and for rollback protection. */
+static int set_up_queues(Worker *worker)
+{
+    ConnectionSet *connections = &worker->connections;
+
     connections->tpm = (TpmQueue){
         .event = worker->event,
         .config = worker->config,
@@ -410,27 +411,51 @@ static int set_up(Worker *worker)
         .checked = on_checked,
         .userdata = worker,
     };
+    return key_cache_new(worker->event, worker->config, &connections->tpm.cache);
+}
+
+/* The sockets besides that for requests. */
+static int set_up_sockets(Worker *worker)
+{
+    const LiveEnvironment live = {worker->event, worker->config, worker->listeners, accept_live,
+                                  worker};
+    ControlEnvironment control = {.connections = &worker->connections,
+                                  .counters = &worker->counters,
+                                  .restart = on_restart,
+                                  .userdata = worker};
+    int r = live_set_new(&live, &worker->live);
+
+    control.live = worker->live;
     if (r >= 0)
-        r = key_cache_new(worker->event, worker->config, &connections->tpm.cache);
+        r = control_set_new(&control, worker->listeners, LISTENER_CONTROL, &worker->control);
     if (r >= 0)
-        r = live_set_new(&(LiveEnvironment){worker->event, worker->config, worker->listeners,
-                                            accept_live, worker},
-                         &worker->live);
-    environment = (ControlEnvironment){.connections = connections,
-                                       .counters = &worker->counters,
-                                       .live = worker->live,
-                                       .restart = on_restart,
-                                       .userdata = worker};
+        r = control_set_new(&control, worker->listeners, LISTENER_COURIER, &worker->courier);
+    return r;
+}
+
+static int set_up(Worker *worker)
+{
+    AuditSink *audit = worker->config->audit;
+    int r = sd_event_new(&worker->event);
+
     if (r >= 0)
-        r = control_set_new(&environment, worker->listeners, LISTENER_CONTROL, &worker->control);
+        r = add_sources(worker);
+    if (r < 0)
+        return r;
+    audit->room = on_audit_room;
+    audit->userdata = worker;
+    if (audit->attach)
+        audit->attach(audit, worker->event);
+    counters_begin(&worker->counters, worker->config);
+    r = set_up_resources(worker);
     if (r >= 0)
-        r = control_set_new(&environment, worker->listeners, LISTENER_COURIER, &worker->courier);
+        r = set_up_queues(worker);
+    if (r >= 0)
+        r = set_up_sockets(worker);
     worker->busy = monotonic_usec();
     if (r >= 0 && worker->config->exit_idle_usec > 0)
         r = sd_event_add_time_relative(worker->event, &worker->idle, CLOCK_MONOTONIC,
                                        worker->config->exit_idle_usec, 0, on_idle, worker);
-    worker->config->audit->room = on_audit_room;
-    worker->config->audit->userdata = worker;
     return r;
 }
 
