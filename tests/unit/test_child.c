@@ -12,8 +12,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 /* Exits with the number of open descriptors beyond the COUNT that were passed. */
@@ -53,6 +55,64 @@ static void test_only_what_is_passed(void **state)
     assert_memory_equal(text, "second", 6);
     assert_true(process >= 0);
     close(process);
+}
+
+/* --- a child that ends before its parent goes on --- */
+
+static bool slow;
+static int other = -1; /* a child that ends meanwhile, too */
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+    va_list arguments;
+    long one, two, three, four;
+    siginfo_t info;
+
+    va_start(arguments, number);
+    one = va_arg(arguments, long);
+    two = va_arg(arguments, long);
+    three = va_arg(arguments, long);
+    four = va_arg(arguments, long);
+    va_end(arguments);
+    /* until it has ended; -1 if the kernel has reaped it */
+    if (number == SYS_pidfd_open && slow) {
+        (void)waitid(P_PID, (id_t)one, &info, WEXITED | WNOWAIT);
+        child_kill(other);
+        (void)waitid(P_PIDFD, (id_t)other, &info, WEXITED | WNOWAIT);
+    }
+    return __real_syscall(number, one, two, three, four);
+}
+
+static void test_ends_at_once(void **state)
+{
+    int process;
+
+    (void)state;
+    signal(SIGCHLD, SIG_IGN);
+    if (child_fork(NULL, 0, &other) == CHILD_SELF)
+        for (;;)
+            pause();
+    slow = true;
+    if (child_fork(NULL, 0, &process) == CHILD_SELF)
+        _exit(0);
+    slow = false;
+    close(other);
+    /* it is that child, and nothing is left of it */
+    assert_true(process >= 0);
+    assert_int_equal(__real_syscall(SYS_pidfd_send_signal, process, 0, NULL, 0U), -1);
+    assert_int_equal(errno, ESRCH);
+    close(process);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+    /* the next one is reaped by the kernel */
+    if (child_fork(NULL, 0, &process) == CHILD_SELF)
+        _exit(0);
+    assert_int_equal(waitpid(-1, NULL, 0), -1);
+    assert_int_equal(errno, ECHILD);
+    close(process);
+    signal(SIGCHLD, SIG_DFL);
 }
 
 static void test_killed(void **state)
@@ -105,6 +165,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_what_is_passed),
+        cmocka_unit_test(test_ends_at_once),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_dies_with_its_parent),
     };
