@@ -39,6 +39,21 @@ int fleet_changes_add(FleetChanges *changes, const Writer *names, const char *fo
     return strings_add(&changes->lines, &changes->count, line) ? 0 : -ENOMEM;
 }
 
+int fleet_changes_add_unknown(FleetChanges *changes, const KnownLeaves *leaves,
+                              const KnownLeaves *known, const KnownLeaves *also, const char *what)
+{
+    _cleanup_(writer_done) Writer names = {0};
+
+    for (size_t i = 0; i < leaves->count; i++) {
+        const KnownLeaf *leaf = &leaves->all[i];
+
+        if (!known_leaf_is(known, leaf->host, &leaf->leaf) &&
+            !(also && known_leaf_is(also, leaf->host, &leaf->leaf)))
+            writer_format(&names, " %s", leaf->host);
+    }
+    return fleet_changes_add(changes, &names, "%s", what);
+}
+
 static void set_digest(FleetChanges *changes, const Inventory *inventory)
 {
     MerkleHash digest = inventory_digest(inventory);

@@ -26,6 +26,10 @@ int fleet_changes_find(const FleetVerified *verified, const Inventory *inventory
 int fleet_changes_add(FleetChanges *changes, const Writer *names, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same with the hosts whose LEAVES are neither in KNOWN nor in ALSO, which may be NULL. */
+int fleet_changes_add_unknown(FleetChanges *changes, const KnownLeaves *leaves,
+                              const KnownLeaves *known, const KnownLeaves *also, const char *what);
+
 /* Shows the changes on standard error, and has them confirmed: on the terminal, or by --confirm=
  * with their digest. OUTCOME_UNCONFIRMED. */
 int fleet_changes_confirm(FleetChanges *changes, const Inventory *inventory, const char *command,

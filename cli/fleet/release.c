@@ -300,24 +300,6 @@ static int say_widened(const Choice *choice, FleetChanges *changes)
 
 /* --- the result --- */
 
-/* Has the files of hosts in RELEASE confirmed that are neither sealed nor verified here. */
-static int say_unknown(const Workspace *work, const KnownLeaves *sealed, const Release *release,
-                       FleetChanges *changes)
-{
-    _cleanup_(writer_done) Writer names = {0};
-
-    for (size_t i = 0; i < release->leaves.count; i++) {
-        const KnownLeaf *leaf = &release->leaves.all[i];
-
-        if (!known_leaf_is(&work->verified.released, leaf->host, &leaf->leaf) &&
-            !known_leaf_is(sealed, leaf->host, &leaf->leaf))
-            writer_format(&names, " %s", leaf->host);
-    }
-    return fleet_changes_add(changes, &names,
-                             "earlier files in " SIGNED_DIRECTORY
-                             " that this machine has not seen signed");
-}
-
 /* The files that HOST keeps have to be there. */
 static int check_kept(const Repository *repository, const char *host, const MerkleHash *leaf,
                       Reason *reason)
@@ -418,7 +400,9 @@ int release_as_in(const Workspace *work, const KnownLeaves *sealed, const Statem
     for (size_t i = 0; i < sealed->count; i++)
         release.waiting +=
             !known_leaf_is(&release.leaves, sealed->all[i].host, &sealed->all[i].leaf);
-    r = say_unknown(work, sealed, &release, changes);
+    r = fleet_changes_add_unknown(changes, &release.leaves, &work->verified.released, sealed,
+                                  "earlier files in " SIGNED_DIRECTORY
+                                  " that this machine has not seen signed");
     if (r == 0)
         *ret = TAKE(release);
     return r;

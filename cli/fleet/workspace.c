@@ -240,12 +240,7 @@ int workspace_adopt(Workspace *work, const SignedStatement *statement, Reason *r
 
 int workspace_add_unknown(const Workspace *work, const KnownLeaves *leaves, FleetChanges *changes)
 {
-    _cleanup_(writer_done) Writer names = {0};
-
-    for (size_t i = 0; i < leaves->count; i++)
-        if (!known_leaf_is(&work->verified.known, leaves->all[i].host, &leaves->all[i].leaf))
-            writer_format(&names, " %s", leaves->all[i].host);
-    return fleet_changes_add(changes, &names,
-                             "sealed files that were not made on this machine, or are not the last "
-                             "ones");
+    return fleet_changes_add_unknown(
+        changes, leaves, &work->verified.known, NULL,
+        "sealed files that were not made on this machine, or are not the last ones");
 }
