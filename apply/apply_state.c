@@ -208,7 +208,7 @@ int apply_state_read(const Context *context, const char *fleet, Reason *reason, 
     }
     if (r == 0)
         r = json_parse(bytes_view(&text), JSON_DEPTH, NULL, reason, &object);
-    if (r == 0 && json_object_get_int64(json_object_object_get(object, "version")) != VERSION)
+    if (r == 0 && !json_is_version(object, VERSION))
         r = reason_set(reason, OUTCOME_MALFORMED, "%s is not of version %d", path, VERSION);
     if (r == 0)
         r = value_changes_from_json(json_object_object_get(object, "applied"), reason,

@@ -2,12 +2,12 @@
 
 #include "fleet/add_host.h"
 
+#include "base/json.h"
 #include "enrolment_key.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -87,15 +87,14 @@ static int write_host(const Repository *repository, const char *name, const Iden
                       Reason *reason)
 {
     _cleanup_(json_object_putp) struct json_object *object = identity_to_json(identity);
-    const char *text = object ? json_object_to_json_string_ext(
-                                    object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-                                                JSON_C_TO_STRING_NOSLASHESCAPE)
-                              : NULL;
-    _cleanup_(freep) char *file = NULL, *line = NULL;
+    _cleanup_(bytes_done) Bytes text = {0};
+    char file[LIMIT_FLEET_HOST_BYTES + sizeof(".json")];
+    int r = json_print_pretty(object, &text);
 
-    if (!text || asprintf(&line, "%s\n", text) < 0 || asprintf(&file, "%s.json", name) < 0)
-        return -ENOMEM;
-    return repository_write(repository, REPOSITORY_HOSTS, file, text_view(line), true, reason);
+    snprintf(file, sizeof(file), "%s.json", name);
+    return r == 0 ? repository_write(repository, REPOSITORY_HOSTS, file, bytes_view(&text), true,
+                                     reason)
+                  : r;
 }
 
 bool host_calls_itself(const Identity *identity, const char *name)

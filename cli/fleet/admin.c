@@ -100,6 +100,8 @@ static int read_carrier(struct json_object *value, Reason *reason, struct json_o
 static int read_member(const char *name, struct json_object *value, Reason *reason,
                        FleetAdmin *admin)
 {
+    int64_t number;
+
     if (strcmp(name, "signers") == 0)
         return read_path(value, name, reason, &admin->signers);
     if (strcmp(name, "key") == 0)
@@ -118,11 +120,10 @@ static int read_member(const char *name, struct json_object *value, Reason *reas
             "unknown member \"%.40s\"; there are carrier, signers, threshold, key, identity, open "
             "and encrypt",
             name);
-    if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 1 ||
-        json_object_get_int64(value) > (int64_t)LIMIT_FLEET_SIGNATURES)
+    if (!json_number(value, 1, (int64_t)LIMIT_FLEET_SIGNATURES, &number))
         return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
                           "\"threshold\" must be a number from 1 to %zu", LIMIT_FLEET_SIGNATURES);
-    admin->threshold = (size_t)json_object_get_int64(value);
+    admin->threshold = (size_t)number;
     return 0;
 }
 
