@@ -33,9 +33,9 @@ static int courier_path(Reason *reason, char ret[PATH_MAX])
 }
 
 int carrier_run(struct json_object *carrier, const char *command, const char *argument,
-                BytesView input, size_t limit, Reason *reason, Bytes *ret)
+                const Writer *input, size_t limit, Reason *reason, char **ret)
 {
-    _cleanup_(bytes_done) Bytes text = {0};
+    _cleanup_(bytes_done) Bytes text = {0}, output = {0};
     _cleanup_(closep) int settings = -1;
     char program[PATH_MAX], option[64];
     int r;
@@ -43,7 +43,7 @@ int carrier_run(struct json_object *carrier, const char *command, const char *ar
     if (!carrier)
         return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
                           "your configuration of the fleet has no \"carrier\"");
-    r = courier_path(reason, program);
+    r = input->failed ? -ENOMEM : courier_path(reason, program);
     if (r == 0)
         r = json_print(carrier, &text);
     if (r == 0)
@@ -51,9 +51,12 @@ int carrier_run(struct json_object *carrier, const char *command, const char *ar
     if (r != 0)
         return r;
     snprintf(option, sizeof(option), "--carrier=/proc/self/fd/%d", settings);
-    r = program_print((const char *const[]){program, option, command, argument, NULL}, input, limit,
-                      reason, ret);
+    r = program_print((const char *const[]){program, option, command, argument, NULL},
+                      bytes_view(&input->bytes), limit, reason, &output);
     if (r == -ECANCELED)
         reason_set(reason, 0, "nspawn-creds-courier failed; its own message says why");
-    return r;
+    if (r != 0)
+        return r;
+    *ret = strndup((const char *)output.data, output.size);
+    return *ret ? 0 : -ENOMEM;
 }

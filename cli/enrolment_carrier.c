@@ -38,15 +38,13 @@ static void add_name(Writer *lines, const EnrolmentCarrier *carrier, const char 
 }
 
 static int run(const EnrolmentCarrier *carrier, Writer *lines, size_t limit, Reason *reason,
-               Bytes *ret)
+               char **ret)
 {
     char option[80];
 
-    if (lines->failed)
-        return -ENOMEM;
     snprintf(option, sizeof(option), "--user=%s", carrier->user ? carrier->user : "");
-    return carrier_run(carrier->settings, "enrol", carrier->user ? option : NULL,
-                       bytes_view(&lines->bytes), limit, reason, ret);
+    return carrier_run(carrier->settings, "enrol", carrier->user ? option : NULL, lines, limit,
+                       reason, ret);
 }
 
 /* Takes the next line of OUTPUT, which has to be about MESSAGE of HOST. */
@@ -77,8 +75,7 @@ static int get_part(const EnrolmentCarrier *carrier, const char *const *hosts, s
                     Reason *reason, EnrolmentFiles *ret)
 {
     _cleanup_(writer_done) Writer lines = {0};
-    _cleanup_(bytes_done) Bytes output = {0};
-    _cleanup_(freep) char *text = NULL;
+    _cleanup_(freep) char *output = NULL;
     char *rest;
     int r;
 
@@ -87,10 +84,7 @@ static int get_part(const EnrolmentCarrier *carrier, const char *const *hosts, s
         writer_text(&lines, "\n");
     }
     r = run(carrier, &lines, count * OUTPUT_BYTES, reason, &output);
-    if (r != 0)
-        return r;
-    text = rest = strndup((const char *)output.data, output.size);
-    r = text ? 0 : -ENOMEM;
+    rest = output;
     for (size_t i = 0; r == 0 && i < count * _ENROLMENT_MESSAGES; i++)
         r = take_line(carrier, hosts[i / _ENROLMENT_MESSAGES], i % _ENROLMENT_MESSAGES, &rest,
                       reason, &ret[i / _ENROLMENT_MESSAGES]);
@@ -132,7 +126,8 @@ int enrolment_carrier_put(const EnrolmentCarrier *carrier, const char *host,
 {
     _cleanup_(json_object_putp) struct json_object *taken = object;
     _cleanup_(writer_done) Writer line = {0};
-    _cleanup_(bytes_done) Bytes text = {0}, encoded = {0}, output = {0};
+    _cleanup_(bytes_done) Bytes text = {0}, encoded = {0};
+    _cleanup_(freep) char *output = NULL;
     int r = taken ? json_print(taken, &text) : -ENOMEM;
 
     if (r == 0)
@@ -151,7 +146,7 @@ int enrolment_carrier_clear(const EnrolmentCarrier *carrier, const char *host, R
                             bool *ret_left)
 {
     _cleanup_(writer_done) Writer lines = {0};
-    _cleanup_(bytes_done) Bytes output = {0};
+    _cleanup_(freep) char *output = NULL;
     int r;
 
     for (size_t i = 0; i < _ENROLMENT_MESSAGES; i++) {
@@ -160,6 +155,6 @@ int enrolment_carrier_clear(const EnrolmentCarrier *carrier, const char *host, R
     }
     r = run(carrier, &lines, OUTPUT_BYTES, reason, &output);
     if (r == 0)
-        *ret_left = output.size > 0;
+        *ret_left = output[0];
     return r;
 }

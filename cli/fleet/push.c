@@ -191,7 +191,7 @@ static int write_bundle(Push *push, size_t index, const char *path, Reason *reas
 }
 
 /* Writes the bundle of the host INDEX, and the lines for it and its files. */
-static int list_host(Push *push, size_t index, FILE *list, Reason *reason)
+static int list_host(Push *push, size_t index, Writer *list, Reason *reason)
 {
     const char *host = push->leaves.all[index].host, *fleet = push->repository.file.fleet;
     _cleanup_(manifest_done) Manifest manifest = {0};
@@ -204,11 +204,11 @@ static int list_host(Push *push, size_t index, FILE *list, Reason *reason)
         char name[CREDENTIAL_NAME_TEXT_BYTES];
 
         credential_name_format(&manifest.credentials[i].name, name);
-        fprintf(list, "v1/%s/sha256/%s\t%s/%s/%s/%s.cred\n", fleet, manifest.credentials[i].sha256,
-                push->path, push->parents[index], host, name);
+        writer_format(list, "v1/%s/sha256/%s\t%s/%s/%s/%s.cred\n", fleet,
+                      manifest.credentials[i].sha256, push->path, push->parents[index], host, name);
     }
     snprintf(path, sizeof(path), "%s/%s", push->folder, host);
-    fprintf(list, "v1/%s/hosts/%s/bundle\t%s\n", fleet, host, path);
+    writer_format(list, "v1/%s/hosts/%s/bundle\t%s\n", fleet, host, path);
     return write_bundle(push, index, path, reason);
 }
 
@@ -238,16 +238,15 @@ static char *host_of(const char *name)
 }
 
 /* Notes what the courier says about bundles that were to be removed. */
-static int read_output(Push *push, const Bytes *output)
+static int read_output(Push *push, char *output)
 {
-    _cleanup_(freep) char *text = strndup((const char *)output->data, output->size);
-    char *rest = text, *line;
+    char *line;
 
     push->removed = json_object_new_array();
     push->kept = json_object_new_array();
-    if (!text || !push->removed || !push->kept)
+    if (!push->removed || !push->kept)
         return -ENOMEM;
-    while ((line = strsep(&rest, "\n"))) {
+    while ((line = strsep(&output, "\n"))) {
         bool removed = strncmp(line, REMOVED, strlen(REMOVED)) == 0;
         _cleanup_(freep) char *host =
             removed || strncmp(line, NOT_REMOVED, strlen(NOT_REMOVED)) == 0 ? host_of(line) : NULL;
@@ -260,24 +259,19 @@ static int read_output(Push *push, const Bytes *output)
 
 static int push_all(Push *push, Reason *reason)
 {
-    _cleanup_(bytes_done) Bytes output = {0};
-    _cleanup_(freep) char *text = NULL;
-    size_t size = 0;
-    FILE *list = open_memstream(&text, &size);
+    _cleanup_(freep) char *output = NULL;
+    _cleanup_(writer_done) Writer list = {0};
     int r = 0;
 
-    if (!list)
-        return -ENOMEM;
     for (size_t i = 0; r == 0 && i < push->leaves.count; i++)
-        r = list_host(push, i, list, reason);
+        r = list_host(push, i, &list, reason);
     for (size_t i = 0; i < push->gone_count; i++)
-        fprintf(list, "v1/%s/hosts/%s/bundle\t\n", push->repository.file.fleet, push->gone[i]);
-    if (fclose(list) != 0)
-        return -ENOMEM;
+        writer_format(&list, "v1/%s/hosts/%s/bundle\t\n", push->repository.file.fleet,
+                      push->gone[i]);
     if (r == 0)
-        r = carrier_run(push->admin.carrier, "put", "-", (BytesView){(const uint8_t *)text, size},
+        r = carrier_run(push->admin.carrier, "put", "-", &list,
                         OUTPUT_MAX + push->gone_count * REMOVED_LINE_MAX, reason, &output);
-    return r == 0 ? read_output(push, &output) : r;
+    return r == 0 ? read_output(push, output) : r;
 }
 
 static int put(Push *push, const Context *context, const Options *options, Reason *reason)

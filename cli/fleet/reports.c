@@ -146,19 +146,12 @@ static int fetch(const Reports *reports, struct json_object *carrier, Reason *re
 {
     const Repository *repository = &reports->repository;
     _cleanup_(writer_done) Writer names = {0};
-    _cleanup_(bytes_done) Bytes output = {0};
-    int r;
 
     for (size_t i = 0; i < repository->host_count; i++)
         writer_format(&names, "v1/%s/reports/%s\n", repository->file.fleet,
                       repository->hosts[i].name);
-    r = names.failed ? -ENOMEM
-                     : carrier_run(carrier, "reports", NULL, bytes_view(&names.bytes),
-                                   repository->host_count * LINE_BYTES_MAX, reason, &output);
-    if (r != 0)
-        return r;
-    *ret = strndup((const char *)output.data, output.size);
-    return *ret ? 0 : -ENOMEM;
+    return carrier_run(carrier, "reports", NULL, &names, repository->host_count * LINE_BYTES_MAX,
+                       reason, ret);
 }
 
 int reports_fetch(const Repository *repository, struct json_object *carrier, BytesView statement,
