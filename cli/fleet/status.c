@@ -118,15 +118,13 @@ static void print(const Options *options, const ReportCounts *counts, struct jso
     output_json(object, options->json);
 }
 
-/* Reads the statement. RET_UNSURE is why hosts would not accept it now, such as OUTCOME_UNSIGNED.
- */
+/* Reads the statement, and the sequence of the last one that was verified here. */
 static int read_statement(const Context *context, const Repository *repository,
                           const FleetAdmin *admin, Reason *reason, SignedStatement *ret,
-                          Reason *ret_why, int *ret_unsure)
+                          uint64_t *ret_verified)
 {
     _cleanup_(fleet_verified_done) FleetVerified verified = {0};
-    uint64_t now = context->now(context);
-    int r = signed_statement_load(repository, admin, now, reason, ret);
+    int r = signed_statement_load(repository, admin, context->now(context), reason, ret);
 
     if (r == 0 && !ret->known)
         output_note("Signatures were not checked: this machine has no file of allowed signers.");
@@ -134,11 +132,8 @@ static int read_statement(const Context *context, const Repository *repository,
         r = fleet_verified_load(context, repository->file.fleet, reason, &verified);
     if (r == 0 && ret->text.size == 0)
         r = reason_set(reason, OUTCOME_UNSIGNED, "this repository has no statement");
-    if (r != 0)
-        return r;
-    r = signed_statement_check(ret, admin->threshold, verified.sequence, now, ret_why);
-    *ret_unsure = r == OUTCOME_EXPIRING ? 0 : r;
-    return 0;
+    *ret_verified = verified.sequence;
+    return r;
 }
 
 /* Adds to ROWS whether the host is in the wave, and the sequence that it has reported about. */
@@ -171,15 +166,15 @@ static int run(const Context *context, const Options *options, char **arguments)
     _cleanup_(signed_statement_done) SignedStatement statement = {0};
     _cleanup_(json_object_putp) struct json_object *rows = NULL;
     ReportCounts counts = {0};
-    Reason reason = {0}, why = {0}, without = {0};
-    int unsure = 0;
+    Reason reason = {0}, without = {0};
+    uint64_t verified = 0;
     int r = repository_open(options->repository, false, &reason, &repository);
 
     (void)arguments;
     if (r == 0)
         r = fleet_admin_load(context, repository.file.fleet, &reason, &admin);
     if (r == 0)
-        r = read_statement(context, &repository, &admin, &reason, &statement, &why, &unsure);
+        r = read_statement(context, &repository, &admin, &reason, &statement, &verified);
     /* hosts would seem to be silent */
     if (r == 0 && admin.carrier && rollout_check(admin.carrier, &without) == OUTCOME_USAGE)
         output_note("%s.", without.text);
@@ -191,8 +186,11 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r != 0)
         return output_error(r, NULL, &reason);
     print(options, &counts, rows, &statement.statement);
-    if (unsure != 0)
-        return output_error(unsure, NULL, &why);
+    /* whether hosts would accept it now */
+    r = signed_statement_check(&statement, admin.threshold, verified, context->now(context),
+                               &reason);
+    if (r != 0 && r != OUTCOME_EXPIRING)
+        return output_error(r, NULL, &reason);
     return counts.failed + counts.invalid > 0 ? OUTCOME_HOSTS_FAILED : 0;
 }
 
