@@ -5,6 +5,7 @@
  */
 
 #include "apply_fixture.h"
+#include "broken_disk.h"
 
 /* --- tests --- */
 
@@ -400,6 +401,29 @@ static void test_bad_state(void **state)
     run(world, &web, 0, "");
 }
 
+/* A disk that does not give back the previous file does not have the new one served. */
+static void test_unreadable_previous(void **state)
+{
+    World *world = *state;
+    _cleanup_(fleet_set_done) FleetSet set = {0};
+    _cleanup_(bytes_done) Bytes file = {0};
+    CredentialName name;
+    Reason reason = {0};
+    size_t count;
+
+    accept_set(world, 7, "web@picky 7");
+    keep_previous(world, "web@picky", "new", 'A');
+    assert_int_equal(credential_name_parse("web@picky", NULL, &name), 0);
+    assert_int_equal(fleet_set_open(world->store, "prod", NULL, &set), 0);
+    assert_int_equal(fleet_set_restore(&set, &name, 1, NULL, &count), 0);
+    assert_int_equal(count, 1);
+    broken_file = "picky.old";
+    assert_int_equal(fleet_set_read(&set, &name, &reason, &file), -EIO);
+    assert_non_null(strstr(reason.text, "the previous file of web@picky, which is restored"));
+    broken_file = NULL;
+    expect_served(world, "AAAAAAAA");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -412,6 +436,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_without_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_postponed_and_failed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_postponed_previous, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unreadable_previous, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_previous, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed_after_restoring, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_interrupted, set_up, tear_down),
