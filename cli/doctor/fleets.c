@@ -129,6 +129,8 @@ static void check_fleet(Doctor *doctor, const char *fleet)
     if (status.rc != 0)
         doctor_say(doctor, doctor_level(status.rc), "fleet %s: %s", fleet,
                    outcome_reason(status.rc, &status.reason));
+    if (status.rc == OUTCOME_NO_SET)
+        doctor_advice(doctor, "journalctl --unit=nspawn-creds-courier@%s says why", fleet);
     if (status.rc == 0 || status.rc == OUTCOME_NO_SET)
         say_signers(doctor, &status, now);
     say_age(doctor, &status, now);

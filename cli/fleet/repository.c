@@ -232,7 +232,7 @@ int repository_open(const char *path, bool write, Reason *reason, Repository *re
         return reason_set(reason, -errno, "cannot open the directory %s", path);
     if (write && flock(repository.fd, LOCK_EX | LOCK_NB) < 0)
         return reason_set(reason, errno == EWOULDBLOCK ? OUTCOME_CHANGED : -errno,
-                          "another command is changing this repository");
+                          "it is still changing this repository");
     r = repository_read(&repository, NULL, REPOSITORY_FILE, LIMIT_FLEET_FILE_BYTES, reason, &file);
     if (r == -ENOENT)
         return reason_set(reason, OUTCOME_USAGE,
