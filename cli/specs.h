@@ -49,9 +49,9 @@ SpecDescription spec_describe(const Kind *kind, uint64_t pcrs, uint64_t signed_p
 
 /* What SPEC leaves open for a new value is as for the old one, whose .name and .file OLD has, in
  * the store of SPEC's .share_store: key type, PCRs, public key and time of expiry. Sets the other
- * members of OLD. RET_LIKE is for seal_prepare(); it borrows from OLD, and its kind is NULL if nothing
- * is known of the old value. Notes say what changes, what is kept that is not the default, and if
- * the time of expiry is not kept, which only opening the old value can tell. */
+ * members of OLD. RET_LIKE is for seal_prepare(); it borrows from OLD, and its kind is NULL if
+ * nothing is known of the old value. Notes say what changes, what is kept that is not the default,
+ * and if the time of expiry is not kept, which only opening the old value can tell. */
 int spec_keep(const Context *context, const Options *options, StoreClientEntry *old, Reason *reason,
               SealSpec *spec, CredentialSections *ret_like);
 

@@ -194,6 +194,7 @@ int etcd_token_parse(BytesView answer, Reason *reason, Secret **ret)
     static const char header[] = "Authorization: ";
     _cleanup_(json_object_putp) struct json_object *object = NULL;
     const char *token;
+    size_t size;
     int r = parse(answer, reason, &object);
 
     if (r != 0)
@@ -206,11 +207,10 @@ int etcd_token_parse(BytesView answer, Reason *reason, Secret **ret)
     for (const char *c = token; *c; c++)
         if (*c <= ' ' || *c > '~')
             return invalid(reason, "has a token with control characters");
-    r = secret_new(sizeof(header) + strlen(token), reason, ret);
-    if (r == 0) {
-        memcpy(secret_borrow(*ret), header, sizeof(header) - 1);
-        memcpy(secret_borrow(*ret) + sizeof(header) - 1, token, strlen(token));
-    }
+    size = sizeof(header) + strlen(token);
+    r = secret_new(size, reason, ret);
+    if (r == 0)
+        snprintf((char *)secret_borrow(*ret), size, "%s%s", header, token);
     return r;
 }
 

@@ -27,8 +27,8 @@ enum {
 
 /* Forks. In the child it returns CHILD_SELF, and the COUNT descriptors FDS are CHILD_FIRST_FD and
  * up. In the parent it returns 0, with a pidfd of the child, or a negative errno if there is no
- * child. RET_PROCESS is -1 if there is no descriptor left for that. The parent must ignore SIGCHLD (SIG_IGN), or
- * wait for the child. */
+ * child. RET_PROCESS is -1 if there is no descriptor left for that. The parent must ignore SIGCHLD
+ * (SIG_IGN), or wait for the child. */
 int child_fork(const int *fds, size_t count, int *ret_process);
 
 /* Kills the child behind PROCESS, if it still runs; -1 is allowed. */
