@@ -10,7 +10,7 @@
 /* What json-c prints in the place of the password, and after it. */
 static const char end[] = "\"\"}";
 
-/* What a byte of the password takes at most: "\u00XX". */
+/* The longest form of a byte: "\u00XX". */
 #define ESCAPED_BYTES ((size_t)6)
 
 /* Writes C as it is in a JSON string (RFC 8259, section 7). */

@@ -122,8 +122,9 @@ static int parse(const char *store, Reason *reason, FleetSet *set)
                  : r;
 }
 
-/* What is said to others. A bundle that was accepted and is damaged is no bad one of the fleet's,
- * but a file of this host; and one that the disk does not give back is neither there nor gone. */
+/* The outcome as others see it. A bundle that was accepted and is damaged is no bad one of the
+ * fleet's, but a file of this host; and one that the disk does not give back is neither there nor
+ * gone. */
 static int damage(int r, const char *store, const char *fleet, Reason *reason)
 {
     char path[PATH_MAX];
