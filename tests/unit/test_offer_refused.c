@@ -269,8 +269,7 @@ static void test_passing_failures(void **state)
     }
 }
 
-/* Root's repair counts at once: a courier that was restarted must not get the old answer.
- */
+/* Root's repair counts at once: a courier that was restarted must not get the old answer. */
 static void test_repaired_files(void **state)
 {
     static const struct {
