@@ -60,6 +60,6 @@ int apply_check_failed(Apply *apply, Reason *reason);
  * it, or it is restored. */
 int apply_find_culprit(const Apply *apply, char ret[CREDENTIAL_NAME_TEXT_BYTES]);
 
-/* What became of the services as far as is known, in this run or before: the worst of
+/* How the services fared as far as is known, in this run or before: the worst of
  * OUTCOME_NOT_APPLIED, OUTCOME_NOT_ROTATED, OUTCOME_POSTPONED and 0. */
 int apply_outcome(const Apply *apply);

@@ -20,7 +20,7 @@ int refusals_new(Refusals **ret); /* -ENOMEM */
 Refusals *refusals_free(Refusals *refusals);
 DEFINE_CLEANUP(Refusals *, refusals_free);
 
-/* What an offer was compared with. */
+/* The state that an offer was compared with. */
 typedef struct RefusalBasis {
     char digest[DIGEST_TEXT_BYTES];
 } RefusalBasis;

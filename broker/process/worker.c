@@ -363,7 +363,7 @@ static void on_committed(void *userdata)
 
 static void on_checked(void *userdata);
 
-/* What all requests share, whatever brings them. */
+/* Sets up what all requests share, whatever brings them. */
 static int set_up_resources(Worker *worker)
 {
     ConnectionSet *connections = &worker->connections;
@@ -384,7 +384,7 @@ static int set_up_resources(Worker *worker)
     return children_new(worker->event, worker->config, &connections->children);
 }
 
-/* What waits for the TPM, for the store, and for rollback protection. */
+/* Sets up what waits for the TPM, for the store, and for rollback protection. */
 static int set_up_queues(Worker *worker)
 {
     ConnectionSet *connections = &worker->connections;
