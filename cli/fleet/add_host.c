@@ -3,7 +3,7 @@
 #include "fleet/add_host.h"
 
 #include "base/json.h"
-#include "enrolment_key.h"
+#include "enrolment/enrolment_key.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 

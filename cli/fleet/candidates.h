@@ -11,8 +11,8 @@
  * somebody else has made for that identity, unless the host is named and the user agrees.
  */
 
-#include "enrolment_carrier.h"
-#include "genuine.h"
+#include "enrolment/enrolment_carrier.h"
+#include "enrolment/genuine.h"
 
 typedef enum CandidateState {
     CANDIDATE_SILENT,     /* it has not asked */

@@ -5,7 +5,7 @@
 
 #include "base/array.h"
 #include "base/json.h"
-#include "enrolment_key.h"
+#include "enrolment/enrolment_key.h"
 #include "fleet/add_host.h"
 #include "fleet/admin.h"
 #include "fleet/candidates.h"

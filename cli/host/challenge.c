@@ -4,9 +4,9 @@
  * TPM. Needs no TPM.
  */
 
-#include "enrolment_files.h"
-#include "enrolment_key.h"
-#include "genuine.h"
+#include "enrolment/enrolment_files.h"
+#include "enrolment/enrolment_key.h"
+#include "enrolment/genuine.h"
 #include "host/verbs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"

@@ -8,7 +8,7 @@
 
 #include "base/fsutil.h"
 #include "base/timestamp.h"
-#include "enrolment_carrier.h"
+#include "enrolment/enrolment_carrier.h"
 #include "fleet/fleet_config.h"
 #include "host/own_answer.h"
 #include "host/own_identity.h"

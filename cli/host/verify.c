@@ -4,8 +4,8 @@
  * identity. Needs no TPM.
  */
 
-#include "enrolment_files.h"
-#include "enrolment_key.h"
+#include "enrolment/enrolment_files.h"
+#include "enrolment/enrolment_key.h"
 #include "host/verbs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"

@@ -4,7 +4,7 @@
  */
 
 #include "base/names.h"
-#include "enrolment_key.h"
+#include "enrolment/enrolment_key.h"
 #include "policy/policy.h"
 #include "seal/seal_keys.h"
 #include "specs.h"

@@ -1,4 +1,4 @@
 # Breaks: that the list has the name that the host has for itself
-# File: cli/genuine.c
+# File: cli/enrolment/genuine.c
 # Test: cli-enrolment
 s/found->name\[0\] && strcmp\(found->name, identity->host_name\) != 0/false/

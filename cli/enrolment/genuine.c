@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "genuine.h"
+#include "enrolment/genuine.h"
 
 #include "base/array.h"
 #include "base/base64.h"

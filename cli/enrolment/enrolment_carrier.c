@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "enrolment_carrier.h"
+#include "enrolment/enrolment_carrier.h"
 
 #include "base/base64.h"
 #include "base/json.h"

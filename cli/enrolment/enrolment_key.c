@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "enrolment_key.h"
+#include "enrolment/enrolment_key.h"
 
 #include "base/fsutil.h"
 #include "own_file.h"
