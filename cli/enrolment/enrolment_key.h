@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The key with which an administrator enrols hosts (credential/enrolment.h), in a file of their own,
+ * The key with which an administrator enrols hosts (credential/enrolment.h):
  * ~/.config/nspawn-creds/enrolment-key, mode 0600. It is the only thing that is kept of enrolments.
  */
 
