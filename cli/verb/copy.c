@@ -6,11 +6,11 @@
  * the new one in one commit.
  */
 
-#include "dependents.h"
 #include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "unit_size.h"
+#include "verb/dependents.h"
 #include "verb/verb.h"
 
 #include <string.h>

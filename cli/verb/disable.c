@@ -7,7 +7,6 @@
 #include "base/array.h"
 #include "base/fsutil.h"
 #include "base/json.h"
-#include "dependents.h"
 #include "manager/manager.h"
 #include "policy/policy_edit.h"
 #include "policy/policy_load.h"
@@ -15,6 +14,7 @@
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
+#include "verb/dependents.h"
 #include "verb/verb.h"
 
 #include <errno.h>

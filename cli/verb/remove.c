@@ -5,10 +5,10 @@
 
 #include "base/array.h"
 #include "base/json.h"
-#include "dependents.h"
 #include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
+#include "verb/dependents.h"
 #include "verb/verb.h"
 
 #include <errno.h>

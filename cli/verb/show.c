@@ -6,13 +6,13 @@
 #include "base/json.h"
 #include "client/broker_check.h"
 #include "client/store_client.h"
-#include "dependents.h"
 #include "policy/policy_status.h"
 #include "specs.h"
 #include "store/history.h"
 #include "terminal/fields.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
+#include "verb/dependents.h"
 #include "verb/verb.h"
 
 #include <limits.h>

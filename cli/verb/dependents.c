@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "dependents.h"
+#include "verb/dependents.h"
 
 #include "base/json.h"
 #include "base/shell_word.h"
