@@ -15,7 +15,7 @@
  */
 
 #include "base/shell_word.h"
-#include "broker_access.h"
+#include "doctor/broker_access.h"
 #include "manager/manager.h"
 #include "policy/policy_load.h"
 #include "specs.h"

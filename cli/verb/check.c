@@ -9,7 +9,7 @@
  */
 
 #include "base/array.h"
-#include "broker_access.h"
+#include "doctor/broker_access.h"
 #include "policy/policy_load.h"
 #include "terminal/output.h"
 #include "verb/check_machine.h"

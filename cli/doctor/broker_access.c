@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "broker_access.h"
+#include "doctor/broker_access.h"
 
 #include "base/fsutil.h"
 #include "base/shell_word.h"
