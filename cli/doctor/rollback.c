@@ -3,9 +3,9 @@
  * doctor: whether the store is the last one, and what protects against an older one.
  */
 
-#include "rollback.h"
 #include "doctor/doctor.h"
 #include "fleet/fleet_status.h"
+#include "verb/setup_rollback.h"
 
 #include <inttypes.h>
 

@@ -4,13 +4,13 @@
  */
 
 #include "key/host_key.h"
-#include "rollback.h"
 #include "specs.h"
 #include "store/store.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/program.h"
 #include "terminal/progress.h"
+#include "verb/setup_rollback.h"
 #include "verb/verb.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "rollback.h"
+#include "verb/setup_rollback.h"
 
 #include "client/store_client.h"
 #include "fleet/rollback_check.h"
