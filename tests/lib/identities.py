@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""fleet_hosts.py VECTORS FOLDER NAME... - identities of hosts without a TPM, FOLDER/NAME.json, each with a key
+"""identities.py VECTORS FOLDER NAME... - identities of hosts without a TPM, FOLDER/NAME.json, each with a key
 of its own, which is a multiple of P-256's generator: nobody has the TPM that it belongs to.
-fleet_hosts.py VECTORS FOLDER --count=N [--first=M] - the same for N hosts, h00000 and so on; host number I
+identities.py VECTORS FOLDER --count=N [--first=M] - the same for N hosts, h00000 and so on; host number I
 has the key I + M."""
 
 import base64
