@@ -7,8 +7,8 @@
 #include "courier/judgement.h"
 #include "courier/offer_report.h"
 #include "courier/trial.h"
+#include "fleet/fleet_commit.h"
 #include "request/commit_parameters.h"
-#include "request/fleet_commit.h"
 
 #include <errno.h>
 #include <string.h>

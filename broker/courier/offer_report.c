@@ -2,9 +2,9 @@
 
 #include "courier/offer_report.h"
 
+#include "fleet/fleet_commit.h"
 #include "fleet/fleet_config.h"
 #include "fleet/fleet_set.h"
-#include "request/fleet_commit.h"
 
 #include <errno.h>
 #include <limits.h>

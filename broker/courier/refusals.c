@@ -2,11 +2,11 @@
 
 #include "courier/refusals.h"
 
+#include "fleet/fleet_commit.h"
 #include "fleet/fleet_config.h"
 #include "fleet/fleet_host.h"
 #include "fleet/fleet_set.h"
 #include "fleet/report.h"
-#include "request/fleet_commit.h"
 
 #include <errno.h>
 #include <string.h>

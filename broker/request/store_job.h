@@ -16,8 +16,8 @@
  */
 
 #include "base/json.h"
+#include "fleet/fleet_commit.h"
 #include "process/children.h"
-#include "request/fleet_commit.h"
 
 /* All is borrowed. */
 typedef struct StoreQueue {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/request/fleet_commit.c: a set is accepted as a whole, wherever it is killed. */
+/* Tests of lib/fleet/fleet_commit.c: a set is accepted as a whole, wherever it is killed. */
 
 #include "broken_disk.h"
 #include "fleet_put.h"
 #include "steps.h"
 
-#include "request/fleet_commit.h"
+#include "fleet/fleet_commit.h"
 
 #include <grp.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "request/fleet_commit.h"
+#include "fleet/fleet_commit.h"
 
 #include "credential/format.h"
 
