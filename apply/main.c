@@ -60,9 +60,8 @@ static int parse_options(int argc, char *argv[], Reason *reason, bool *ret_done)
     return 0;
 }
 
-static void on_note(void *userdata, const char *text)
+static void on_note(void *, const char *text)
 {
-    (void)userdata;
     fprintf(stderr, SD_INFO "%s\n", text);
 }
 

@@ -105,9 +105,8 @@ static int occupy_standard_descriptors(void)
 
 /* A pipe whose reader ends early must not end a command in the middle of its work. A handler is not
  * inherited by the programs that are started. */
-static void on_broken_pipe(int signal)
+static void on_broken_pipe(int)
 {
-    (void)signal;
 }
 
 int main(int argc, char **argv)

@@ -243,9 +243,8 @@ static int set_generate(const Setting *setting, Options *options)
     return recipe_parse(setting->value, setting->reason, &options->generate);
 }
 
-static int set_live(const Setting *setting, Options *options)
+static int set_live(const Setting *, Options *options)
 {
-    (void)setting;
     options->delivery = POLICY_LIVE;
     return 0;
 }

@@ -22,11 +22,10 @@ typedef struct DirCarrier {
     bool watched;
 } DirCarrier;
 
-static int dir_open(const CarrierSettings *settings, long stall, Reason *reason, Carrier **ret)
+static int dir_open(const CarrierSettings *settings, long, Reason *reason, Carrier **ret)
 {
     DirCarrier *dir = calloc(1, sizeof(*dir));
 
-    (void)stall;
     if (!dir)
         return reason_set(reason, -ENOMEM, "%s", settings->place);
     dir->place = settings->place;

@@ -86,10 +86,8 @@ static int https_put(Carrier *carrier, const char *path, BytesView content, bool
     return r > 0 ? OUTCOME_CARRIER_FAILED : r;
 }
 
-static void https_wait(Carrier *carrier, const char *path, uint64_t usec)
+static void https_wait(Carrier *, const char *, uint64_t usec)
 {
-    (void)carrier;
-    (void)path;
     carrier_sleep(usec);
 }
 

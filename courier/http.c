@@ -151,13 +151,12 @@ static void keep_validator(BytesView line, const char *name, const char *conditi
                  (const char *)line.data + prefix);
 }
 
-static size_t on_header(char *data, size_t one, size_t size, void *userdata)
+static size_t on_header(char *data, size_t, size_t size, void *userdata)
 {
     Receiver *receiver = userdata;
     BytesView line = {(const uint8_t *)data, size};
     char *validator = receiver->answer->validator;
 
-    (void)one;
     receiver->headers += size;
     if (receiver->headers > LIMIT_CARRIER_HEADERS) {
         receiver->too_large = true;
@@ -191,11 +190,10 @@ static void take_lines(Receiver *receiver)
     receiver->scanned = bytes->size;
 }
 
-static size_t on_body(char *data, size_t one, size_t size, void *userdata)
+static size_t on_body(char *data, size_t, size_t size, void *userdata)
 {
     Receiver *receiver = userdata;
 
-    (void)one;
     if (size > receiver->request->limit - receiver->body.bytes.size) {
         receiver->too_large = true;
         return 0;

@@ -142,12 +142,11 @@ bool offer_is_busy(const Offer *offer)
 /* --- judging --- */
 
 /* In the child. */
-static void run_judge(void *userdata, int to_worker, int passed)
+static void run_judge(void *userdata, int to_worker, int)
 {
     const Offer *offer = userdata;
     _cleanup_(freep) Verdict *verdict = calloc(1, sizeof(*verdict));
 
-    (void)passed;
     if (!verdict)
         return;
     judgement_make(offer->order.connections->config, offer->fleet,
@@ -214,23 +213,20 @@ static void on_judged(void *userdata, BytesView message)
     tell(offer, r, &reason);
 }
 
-static void on_judge_ended(void *userdata, int error)
+static void on_judge_ended(void *userdata, int)
 {
     Offer *offer = userdata;
     Reason reason = {0};
     int r = reason_set(&reason, -ECHILD, "the process that judges it died");
 
-    (void)error;
     offer->judge = child_free(offer->judge);
     tell(offer, r, &reason);
 }
 
-static int on_recalled(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_recalled(sd_event_source *, uint64_t, void *userdata)
 {
     Offer *offer = userdata;
 
-    (void)source;
-    (void)usec;
     offer->turn = sd_event_source_disable_unref(offer->turn);
     tell(offer, offer->recalled, &offer->reason);
     return 0;

@@ -240,14 +240,13 @@ static bool is_tried(const Trial *trial)
     return is_new(trial) || trial->order.have[trial->next] == HAVE_PENDING;
 }
 
-static int on_turn(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_turn(sd_event_source *source, uint64_t, void *userdata)
 {
     Trial *trial = userdata;
     ConnectionSet *connections = trial->order.connections;
     const AuditSink *sink = connections->config->audit;
     const Manifest *manifest = &trial->order.commit->manifest;
 
-    (void)usec;
     if (sink->full && sink->full(sink)) {
         sd_event_source_set_time_relative(source, FULL_USEC);
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);

@@ -111,14 +111,13 @@ bool doctor_fix(Doctor *doctor, const char *what, DoctorFix fix, const DoctorOwn
     return r == 0;
 }
 
-int doctor_fix_ownership(Doctor *doctor, const DoctorOwnership *wanted, Reason *reason)
+int doctor_fix_ownership(Doctor *, const DoctorOwnership *wanted, Reason *reason)
 {
     _cleanup_(closep) int fd =
         openat(wanted->parent, wanted->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     char self[32];
     struct stat status;
 
-    (void)doctor;
     if (fd < 0 || fstat(fd, &status) < 0)
         return -errno;
     if ((status.st_mode & S_IFMT) != wanted->type ||
@@ -132,13 +131,12 @@ int doctor_fix_ownership(Doctor *doctor, const DoctorOwnership *wanted, Reason *
     return 0;
 }
 
-int doctor_fix_leftovers(Doctor *doctor, const DoctorOwnership *wanted, Reason *reason)
+int doctor_fix_leftovers(Doctor *doctor, const DoctorOwnership *, Reason *reason)
 {
     const StoreCommit nothing = {
         .origin = {.verb = "doctor", .uid = getuid(), .pid = getpid()},
     };
 
-    (void)wanted;
     return doctor->store ? audited_commit(doctor->store, &nothing, audited_commit_journal(), reason)
                          : reason_set(reason, OUTCOME_STORE_UNSAFE, "the store");
 }

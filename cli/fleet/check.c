@@ -168,13 +168,12 @@ static void print(const Checking *checking)
         output_note("Signatures were not checked: this machine has no file of allowed signers.");
 }
 
-static int run(const Context *context, const Options *options, char **arguments)
+static int run(const Context *context, const Options *options, char **)
 {
     _cleanup_(checking_done) Checking checking = {.work = WORKSPACE_CLOSED(context, options)};
     Reason reason = {0};
     int r = check(&checking, &reason);
 
-    (void)arguments;
     if (options->json != JSON_OFF && checking.work.repository.file.fleet[0])
         print_json(&checking, options->json, r);
     else if (r == 0)

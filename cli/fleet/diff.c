@@ -24,7 +24,7 @@ static void print(const FleetChanges *changes, const Options *options)
     output_json(array, options->json);
 }
 
-static int run(const Context *context, const Options *options, char **arguments)
+static int run(const Context *context, const Options *options, char **)
 {
     _cleanup_(workspace_done) Workspace work = WORKSPACE_CLOSED(context, options);
     _cleanup_(fleet_changes_done) FleetChanges changes = {0};
@@ -32,7 +32,6 @@ static int run(const Context *context, const Options *options, char **arguments)
     Reason reason = {0};
     int r = workspace_load(false, &reason, &work);
 
-    (void)arguments;
     if (r == 0)
         r = workspace_note_recipients(&work, &reason);
     if (r == 0)

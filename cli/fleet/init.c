@@ -295,14 +295,13 @@ static void say_next_steps(const Options *options, const Init *init)
             init->threshold, init->fleet, init->threshold, init->fleet);
 }
 
-static int run(const Context *context, const Options *options, char **arguments)
+static int run(const Context *, const Options *options, char **arguments)
 {
     _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
     _cleanup_(init_done) Init init = {.fleet = arguments[0]};
     Reason reason = {0};
     int r = check_all(options, &reason, &init);
 
-    (void)context;
     if (r == 0)
         r = open_directory(options->repository, &reason, &repository);
     if (r == 0) {

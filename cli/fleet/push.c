@@ -318,13 +318,12 @@ static void say(const Push *push)
     }
 }
 
-static int run(const Context *context, const Options *options, char **arguments)
+static int run(const Context *context, const Options *options, char **)
 {
     _cleanup_(push_done) Push push = {.repository = REPOSITORY_CLOSED};
     Reason reason = {0};
     int r;
 
-    (void)arguments;
     if (options->given & OPTION_TOLERATE && !options->wait)
         r = reason_set(&reason, OUTCOME_USAGE, "--tolerate= is about --wait, which is missing");
     else

@@ -74,14 +74,13 @@ static int rekey(const Workspace *work, MasterChange *change, Reason *reason)
                   : r;
 }
 
-static int run(const Context *context, const Options *options, char **arguments)
+static int run(const Context *context, const Options *options, char **)
 {
     _cleanup_(workspace_done) Workspace work = WORKSPACE_CLOSED(context, options);
     _cleanup_(rekeying_done) Rekeying all = {0};
     Reason reason = {0};
     int r = workspace_open(true, &reason, &work);
 
-    (void)arguments;
     if (r == 0)
         r = list(&work.repository, &reason, &all);
     if (r == 0)

@@ -51,13 +51,12 @@ static int decode_and_verify(const Reports *reports, const char *host, const cha
 }
 
 /* Verifies the report of the host INDEX, if there is one. */
-static int verify(void *userdata, size_t index, void *ret, Reason *reason)
+static int verify(void *userdata, size_t index, void *ret, Reason *)
 {
     const Reports *reports = userdata;
     Verdict *verdict = ret;
     int r = 0;
 
-    (void)reason;
     if (*reports->texts[index])
         r = decode_and_verify(reports, reports->repository.hosts[index].name, reports->texts[index],
                               &verdict->report);

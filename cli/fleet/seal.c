@@ -444,14 +444,13 @@ static void report(const Sealing *sealing, uint64_t begin)
         output_line(stdout, "Next: nspawn-creds fleet sign");
 }
 
-static int run(const Context *context, const Options *options, char **arguments)
+static int run(const Context *context, const Options *options, char **)
 {
     _cleanup_(sealing_done) Sealing sealing = {.work = WORKSPACE_CLOSED(context, options)};
     uint64_t begin = monotonic_usec();
     Reason reason = {0};
     int r = workspace_load(true, &reason, &sealing.work);
 
-    (void)arguments;
     if (r == 0)
         r = workspace_note_recipients(&sealing.work, &reason);
     if (r == 0)

@@ -258,13 +258,12 @@ static int confirm_reset(const Options *options, const FleetSet *set, Reason *re
                    set->fleet, (unsigned long long)set->statement.sequence);
 }
 
-static int run_reset(const Context *context, const Options *options, char **arguments)
+static int run_reset(const Context *, const Options *options, char **arguments)
 {
     _cleanup_(fleet_set_done) FleetSet set = {0};
     Reason reason = {0};
     int r = check_name(arguments[0], &reason);
 
-    (void)context;
     if (r == 0)
         r = fleet_set_open_damaged(options->host->store, arguments[0], &reason, &set);
     if (r == 0)

@@ -452,7 +452,7 @@ static int nothing_to_sign(Signing *signing, Reason *reason)
     return 0;
 }
 
-static int run(const Context *context, const Options *options, char **arguments)
+static int run(const Context *context, const Options *options, char **)
 {
     _cleanup_(signing_done) Signing signing = {.work = WORKSPACE_CLOSED(context, options)};
     _cleanup_(bytes_done) Bytes signature = {0};
@@ -460,7 +460,6 @@ static int run(const Context *context, const Options *options, char **arguments)
     size_t count;
     int r = load(&signing, &reason);
 
-    (void)arguments;
     if (r == 0 && options->renew && options->given & (OPTION_TO | OPTION_WAVE))
         r = reason_set(&reason, OUTCOME_USAGE,
                        "--renew releases nothing: leave out --to= or --wave=");

@@ -159,7 +159,7 @@ static int add_waves(const Repository *repository, struct json_object *rows, Rea
     return r;
 }
 
-static int run(const Context *context, const Options *options, char **arguments)
+static int run(const Context *context, const Options *options, char **)
 {
     _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
     _cleanup_(fleet_admin_done) FleetAdmin admin = {0};
@@ -170,7 +170,6 @@ static int run(const Context *context, const Options *options, char **arguments)
     uint64_t verified = 0;
     int r = repository_open(options->repository, false, &reason, &repository);
 
-    (void)arguments;
     if (r == 0)
         r = fleet_admin_load(context, repository.file.fleet, &reason, &admin);
     if (r == 0)

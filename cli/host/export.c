@@ -30,13 +30,12 @@ static int print(const Context *context, const Identity *identity, const Options
     return r;
 }
 
-static int run(const Context *context, const Options *options, char **arguments)
+static int run(const Context *context, const Options *options, char **)
 {
     _cleanup_(identity_done) Identity identity = {0};
     Reason reason = {0};
     int r = own_identity_make(context, options, options->prove, &reason, &identity);
 
-    (void)arguments;
     if (r == 0)
         r = print(context, &identity, options, &reason);
     return r == 0 ? 0 : output_error(r, NULL, &reason);

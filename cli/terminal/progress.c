@@ -134,18 +134,16 @@ void progress_end(void)
 
 /* --- the observer --- */
 
-static void on_note(void *userdata, const char *text)
+static void on_note(void *, const char *text)
 {
-    (void)userdata;
     hide_line();
     output_note("%s", text);
 }
 
-static void on_wait_begin(void *userdata, const char *what)
+static void on_wait_begin(void *, const char *what)
 {
     char count[64] = "";
 
-    (void)userdata;
     if (item_count > 1)
         snprintf(count, sizeof(count), " (%zu of %zu)", item_number, item_count);
     snprintf(line, sizeof(line), "Waiting for %s%s ...", what, count);
@@ -155,29 +153,26 @@ static void on_wait_begin(void *userdata, const char *what)
             *c = '?';
 }
 
-static void on_wait_tick(void *userdata)
+static void on_wait_tick(void *)
 {
-    (void)userdata;
     if (is_shown || line[0] == '\0' || !isatty(STDERR_FILENO) || !is_in_foreground())
         return;
     show_line();
 }
 
-static void on_wait_end(void *userdata)
+static void on_wait_end(void *)
 {
-    (void)userdata;
     hide_line();
     line[0] = '\0';
 }
 
 /* Tells a running broker to load the new host key, which it gets at its start. It is not an error
  * if none is running. */
-static void on_host_key_made(void *userdata)
+static void on_host_key_made(void *)
 {
     _cleanup_(client_freep) Client *client = NULL;
     struct json_object *reply = NULL;
 
-    (void)userdata;
     if (strcmp(host_key_path(), HOST_KEY_PATH) == 0 &&
         client_new(CLIENT_DEFAULT_PATH, NULL, &client) == 0)
         (void)client_call(client, "Restart", NULL, &terminal_observer, NULL, &reply);

@@ -166,9 +166,8 @@ static void print(const MachineCheck *check)
                     check->machine, (long long)total, LIMIT_PLAINTEXT_BYTES);
 }
 
-static void on_name(void *any, const char *name)
+static void on_name(void *any, const char *)
 {
-    (void)name;
     *(bool *)any = true;
 }
 

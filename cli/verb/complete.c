@@ -28,9 +28,8 @@ typedef struct Printing {
     const char *machine; /* NULL for ids alone */
 } Printing;
 
-static void print_machine(void *userdata, const char *machine)
+static void print_machine(void *, const char *machine)
 {
-    (void)userdata;
     puts(machine);
 }
 

@@ -13,14 +13,13 @@
 #include <glob.h>
 #include <unistd.h>
 
-static int run(const Context *context, const Options *options, char **arguments)
+static int run(const Context *context, const Options *options, char **)
 {
     glob_t devices = {0};
     bool firmware = firmware_has_tpm(context), subsystem = access("/sys/class/tpmrm", F_OK) == 0;
     bool driver = glob("/sys/class/tpmrm/*", GLOB_NOSORT, NULL, &devices) == 0;
     bool all = firmware && driver && subsystem;
 
-    (void)arguments;
     globfree(&devices);
     if (options->json != JSON_OFF) {
         struct json_object *object = json_object_new_object();

@@ -83,12 +83,11 @@ void help_print(const Options *options, const Verb *verb)
     options_print_help(verb->options);
 }
 
-static int run(const Context *context, const Options *options, char **arguments)
+static int run(const Context *, const Options *options, char **arguments)
 {
     const Verb *verb = NULL;
     Reason reason = {0};
 
-    (void)context;
     if (arguments[0] && verb_need(arguments[0], &reason, &verb) != 0)
         return output_error(OUTCOME_USAGE, NULL, &reason);
     help_print(options, verb);

@@ -207,11 +207,10 @@ static int inspect(const char *path, const Options *options)
 }
 
 /* Shows every file; the first failure determines the exit status. */
-static int run(const Context *context, const Options *options, char **arguments)
+static int run(const Context *, const Options *options, char **arguments)
 {
     int r, result = 0;
 
-    (void)context;
     if (!arguments[0])
         return inspect(NULL, options);
     for (; *arguments; arguments++) {

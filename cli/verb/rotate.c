@@ -256,9 +256,8 @@ static int undo(Rotate *rotate, int rc, Reason *reason)
 /* --- output --- */
 
 /* Prints each step as it is taken, unless the output is JSON. */
-static void on_note(void *userdata, const char *text)
+static void on_note(void *, const char *text)
 {
-    (void)userdata;
     output_line(stdout, "%s", text);
     output_flush();
 }

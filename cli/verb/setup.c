@@ -111,14 +111,13 @@ static int run_protection(const Context *context, const Options *options)
     return 0;
 }
 
-static int run(const Context *context, const Options *options, char **arguments)
+static int run(const Context *context, const Options *options, char **)
 {
     _cleanup_(secret_freep) Secret *key = NULL;
     bool made, prepared = false;
     Reason reason = {0};
     int r;
 
-    (void)arguments;
     if (options->rollback_protection || options->no_rollback_protection || options->accept_rollback)
         return run_protection(context, options);
     r = confirm_new(context, options, &reason);

@@ -58,9 +58,8 @@ static int ensure_counter(const void *request, const Observer *observer, Reason 
     return act_on_counter(request, observer, "make a counter", tpm_counter_ensure, reason, ret);
 }
 
-static int remove_it(Tpm *tpm, uint32_t index, Reason *reason, uint64_t *ret)
+static int remove_it(Tpm *tpm, uint32_t index, Reason *reason, uint64_t *)
 {
-    (void)ret;
     return tpm_counter_remove(tpm, index, reason);
 }
 

@@ -294,9 +294,8 @@ static void field_receivers(struct json_object *object, FILE *stream)
     }
 }
 
-static void field_predecessor(struct json_object *flag, FILE *stream)
+static void field_predecessor(struct json_object *, FILE *stream)
 {
-    (void)flag;
     fputs("a predicted state; the previous file is kept until one of the two opens after the next "
           "boot",
           stream);

@@ -249,7 +249,7 @@ static int check_options(const Options *options, Reason *reason)
     return options->metrics_file ? check_file(options->metrics_file, reason) : 0;
 }
 
-static int run(const Context *context, const Options *options, char **arguments)
+static int run(const Context *context, const Options *options, char **)
 {
     _cleanup_(json_object_putp) struct json_object *status = NULL;
     _cleanup_(client_freep) Client *client = NULL;
@@ -258,7 +258,6 @@ static int run(const Context *context, const Options *options, char **arguments)
     bool denied;
     int r = check_options(options, &reason);
 
-    (void)arguments;
     if (r != 0)
         return output_error(r, NULL, &reason);
     r = client_new(CLIENT_DEFAULT_PATH, &reason, &client);
