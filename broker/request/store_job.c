@@ -4,8 +4,8 @@
 
 #include "base/array.h"
 #include "credential/format.h"
-#include "fleet/rollback_check.h"
 #include "request/commit_parameters.h"
+#include "rollback/rollback_check.h"
 #include "store/commit.h"
 #include "store/shared_key.h"
 

@@ -3,8 +3,8 @@
 #include "verb/setup_rollback.h"
 
 #include "client/store_client.h"
-#include "fleet/rollback_check.h"
 #include "protocol/client.h"
+#include "rollback/rollback_check.h"
 #include "terminal/progress.h"
 #include "tpm/counter.h"
 #include "tpm/tpm_child.h"

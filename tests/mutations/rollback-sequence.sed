@@ -1,4 +1,4 @@
 # Breaks: that a fleet's set has the sequence of the state
-# File: lib/fleet/rollback_check.c
+# File: lib/rollback/rollback_check.c
 # Test: rollback test_fleets
 s/if \(sequence == said->sequence \|\| sequence == said->before\)/if (sequence > 0)/

@@ -8,7 +8,7 @@
 
 #include "fleet_put.h"
 
-#include "fleet/rollback_check.h"
+#include "rollback/rollback_check.h"
 #include "tpm/counter.h"
 
 #include <fcntl.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of lib/store/rollback.c and lib/fleet/rollback_check.c: what was restored is noticed; what
- * was changed in the right way is not, wherever it was killed. The TPM's counter is a file here.
+ * Tests of lib/store/rollback.c and lib/rollback/rollback_check.c: what was restored is noticed;
+ * what was changed in the right way is not, wherever it was killed. The TPM's counter is a file
+ * here.
  */
 
 #include "rollback_fixture.h"

@@ -7,7 +7,7 @@
 #include "broker_fixture.h"
 #include "control_calls.h"
 
-#include "fleet/rollback_check.h"
+#include "rollback/rollback_check.h"
 #include "tpm/counter.h"
 
 #include <assert.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "fleet/rollback_check.h"
+#include "rollback/rollback_check.h"
 
 #include "base/array.h"
 #include "fleet/fleet_set.h"
