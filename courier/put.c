@@ -13,7 +13,8 @@
 #include <fts.h>
 #include <stdio.h>
 
-/* Files, as two arrays: .names[i] on the carrier is .paths[i] here, "" for one that is removed. */
+/* Files, as two arrays: .names[i] on the carrier is .paths[i] here, "" for one that is removed, and
+ * a tab and its content in base64 for one that is not here. */
 typedef struct PutList {
     char **names, **paths;
     size_t count, path_count;
@@ -64,8 +65,9 @@ static int add(PutList *list, const char *name, const char *path, Reason *reason
         return reason_set(reason, OUTCOME_USAGE,
                           "\"%.100s\" is not v1/FLEET/sha256/HEX or v1/FLEET/hosts/HOST/bundle",
                           name);
-    if (!*path && digest_in(name))
-        return reason_set(reason, OUTCOME_USAGE, "%.100s has no path: only bundles can be removed",
+    if ((!*path || *path == '\t') && digest_in(name))
+        return reason_set(reason, OUTCOME_USAGE,
+                          "%.100s has no path: only bundles can be removed, or be in the line",
                           name);
     return strings_add(&list->names, &list->count, name) &&
                    strings_add(&list->paths, &list->path_count, path)
@@ -123,16 +125,29 @@ static int read_lines(FILE *file, Reason *reason, PutList *list)
 
 /* Follows no link: one in a repository could lead to any file of the one who puts, and what is on a
  * carrier is for everybody. */
+static int read_content(const char *name, const char *path, Reason *reason, Bytes *ret)
+{
+    _cleanup_(closep) int fd = -1;
+    int r;
+
+    if (*path == '\t') {
+        r = base64_decode(text_view(path + 1), ret);
+        return r > 0 ? reason_set(reason, OUTCOME_USAGE, "%s is not in base64", name) : r;
+    }
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return errno == ELOOP ? reason_set(reason, OUTCOME_USAGE, "%s is a symbolic link", path)
+                              : reason_set(reason, -errno, "cannot open %s", path);
+    return file_read_fd(fd, path, digest_in(name) ? LIMIT_FILE_BYTES : LIMIT_BUNDLE_BYTES, reason,
+                        ret);
+}
+
 static int put_one(Carrier *carrier, const char *name, const char *path, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes content = {0};
     const char *digest = digest_in(name);
     char actual[DIGEST_TEXT_BYTES];
-    _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    int r = fd >= 0 ? file_read_fd(fd, path, digest ? LIMIT_FILE_BYTES : LIMIT_BUNDLE_BYTES, reason,
-                                   &content)
-            : errno == ELOOP ? reason_set(reason, OUTCOME_USAGE, "%s is a symbolic link", path)
-                             : reason_set(reason, -errno, "cannot open %s", path);
+    int r = read_content(name, path, reason, &content);
 
     if (r != 0)
         return r;

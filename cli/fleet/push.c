@@ -8,6 +8,7 @@
  */
 
 #include "base/array.h"
+#include "base/base64.h"
 #include "base/fsutil.h"
 #include "base/json.h"
 #include "carrier_run.h"
@@ -46,25 +47,10 @@ typedef struct Push {
     size_t gone_count;
     struct json_object *removed, *kept; /* hosts whose bundles were there, or may still be */
     char path[PATH_MAX];                /* of the repository */
-    char folder[PATH_MAX];              /* of temporary files; "" before it is made */
 } Push;
-
-/* Removes the temporary files: the hosts' bundles and the list. */
-static void remove_folder(const Push *push)
-{
-    char path[PATH_MAX + 80];
-
-    for (size_t i = 0; i < push->leaves.count; i++) {
-        snprintf(path, sizeof(path), "%s/%s", push->folder, push->leaves.all[i].host);
-        (void)unlink(path);
-    }
-    (void)rmdir(push->folder);
-}
 
 static void push_done(Push *push)
 {
-    if (push->folder[0])
-        remove_folder(push);
     for (size_t i = 0; push->manifests && i < push->leaves.count; i++)
         bytes_done(&push->manifests[i]);
     free(push->manifests);
@@ -177,9 +163,11 @@ static int read_gone(Push *push, Reason *reason)
 
 /* --- what the courier gets --- */
 
-static int write_bundle(Push *push, size_t index, const char *path, Reason *reason)
+/* Writes the line for the bundle of the host INDEX, which contains the bundle itself: nothing is
+ * left in a file if this command is killed. */
+static int list_bundle(Push *push, size_t index, Writer *list)
 {
-    _cleanup_(bytes_done) Bytes text = {0};
+    _cleanup_(bytes_done) Bytes text = {0}, encoded = {0};
     int r;
 
     push->bundle.index = index;
@@ -187,15 +175,21 @@ static int write_bundle(Push *push, size_t index, const char *path, Reason *reas
     push->bundle.manifest = push->manifests[index];
     r = bundle_format(&push->bundle, &text);
     push->bundle.manifest = (Bytes){0};
-    return r == 0 ? file_write(path, bytes_view(&text), 0600, true, reason) : r;
+    if (r == 0)
+        r = base64_encode(bytes_view(&text), 0, &encoded);
+    if (r != 0)
+        return r;
+    writer_format(list, "v1/%s/hosts/%s/bundle\t\t", push->repository.file.fleet,
+                  push->leaves.all[index].host);
+    writer_bytes(list, bytes_view(&encoded));
+    writer_text(list, "\n");
+    return 0;
 }
 
-/* Writes the bundle of the host INDEX, and the lines for it and its files. */
+/* Writes the lines for the files and the bundle of the host INDEX. */
 static int list_host(Push *push, size_t index, Writer *list, Reason *reason)
 {
-    const char *host = push->leaves.all[index].host, *fleet = push->repository.file.fleet;
     _cleanup_(manifest_done) Manifest manifest = {0};
-    char path[PATH_MAX + 80];
     int r = manifest_parse(bytes_view(&push->manifests[index]), reason, &manifest);
 
     if (r != 0)
@@ -204,28 +198,11 @@ static int list_host(Push *push, size_t index, Writer *list, Reason *reason)
         char name[CREDENTIAL_NAME_TEXT_BYTES];
 
         credential_name_format(&manifest.credentials[i].name, name);
-        writer_format(list, "v1/%s/sha256/%s\t%s/%s/%s/%s.cred\n", fleet,
-                      manifest.credentials[i].sha256, push->path, push->parents[index], host, name);
+        writer_format(list, "v1/%s/sha256/%s\t%s/%s/%s/%s.cred\n", push->repository.file.fleet,
+                      manifest.credentials[i].sha256, push->path, push->parents[index],
+                      push->leaves.all[index].host, name);
     }
-    snprintf(path, sizeof(path), "%s/%s", push->folder, host);
-    writer_format(list, "v1/%s/hosts/%s/bundle\t%s\n", fleet, host, path);
-    return write_bundle(push, index, path, reason);
-}
-
-static int make_folder(Push *push, const char *repository, Reason *reason)
-{
-    const char *temporary = getenv("TMPDIR");
-    char folder[PATH_MAX];
-
-    if (!realpath(repository, push->path))
-        return reason_set(reason, -errno, "%s", repository);
-    if (snprintf(folder, sizeof(folder), "%s/nspawn-creds-push-XXXXXX",
-                 temporary && temporary[0] == '/' ? temporary : "/tmp") >= (int)sizeof(folder))
-        return reason_set(reason, -ENAMETOOLONG, "$TMPDIR");
-    if (!mkdtemp(folder))
-        return reason_set(reason, -errno, "cannot make the directory %s", folder);
-    strcpy(push->folder, folder);
-    return 0;
+    return list_bundle(push, index, list);
 }
 
 /* The host in the name of a bundle. */
@@ -293,8 +270,8 @@ static int put(Push *push, const Context *context, const Options *options, Reaso
         r = read_manifests(push, reason);
     if (r == 0)
         r = read_gone(push, reason);
-    if (r == 0)
-        r = make_folder(push, options->repository, reason);
+    if (r == 0 && !realpath(options->repository, push->path))
+        r = reason_set(reason, -errno, "%s", options->repository);
     return r == 0 ? push_all(push, reason) : r;
 }
 
@@ -332,12 +309,9 @@ static int run(const Context *context, const Options *options, char **)
         return output_error(r, NULL, &reason);
     if (options->json == JSON_OFF)
         say(&push);
-    if (options->wait) { /* whoever ends this may do so with Ctrl-C: nothing is left then */
-        remove_folder(&push);
-        push.folder[0] = '\0';
+    if (options->wait)
         return rollout_wait(options, &push.repository, push.admin.carrier, push.statement.sequence,
                             bytes_view(&push.bundle.statement));
-    }
     if (options->json != JSON_OFF) {
         struct json_object *object = json_object_new_object();
 
