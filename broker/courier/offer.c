@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "courier/judgement.h"
 #include "courier/offer_report.h"
-#include "courier/trial.h"
+#include "courier/opening.h"
 #include "fleet/fleet_commit.h"
 #include "request/commit_parameters.h"
 
@@ -34,7 +34,7 @@ struct Offer {
     uint64_t sequence; /* 0 before it was judged */
 
     sd_event_source *turn;                   /* a timer: refuses again */
-    Trial *trial;                            /* opens the files */
+    Opening *opening;                        /* opens the files */
     char blamed[CREDENTIAL_NAME_TEXT_BYTES]; /* the credential that does not open, or "" */
     Job *job;                                /* waits for the commit */
     Reason reason;
@@ -124,7 +124,7 @@ Offer *offer_free(Offer *offer)
     if (offer) {
         child_free(offer->judge);
         sd_event_source_disable_unref(offer->turn);
-        trial_free(offer->trial);
+        opening_free(offer->opening);
         job_free(offer->job);
         fleet_commit_free(offer->commit);
         bytes_done(&offer->report);
@@ -136,7 +136,7 @@ Offer *offer_free(Offer *offer)
 
 bool offer_is_busy(const Offer *offer)
 {
-    return offer->judge || offer->turn || offer->trial || offer->job;
+    return offer->judge || offer->turn || offer->opening || offer->job;
 }
 
 /* --- judging --- */
@@ -384,13 +384,13 @@ static void commit(Offer *offer)
         offer->commit = NULL; /* taken */
 }
 
-static void on_tried(void *userdata, int rc, const Reason *reason, const char *culprit)
+static void on_opened(void *userdata, int rc, const Reason *reason, const char *culprit)
 {
     Offer *offer = userdata;
 
     offer->reason = *reason;
     strcpy(offer->blamed, culprit);
-    offer->trial = trial_free(offer->trial);
+    offer->opening = opening_free(offer->opening);
     if (rc == 0)
         commit(offer);
     else
@@ -399,7 +399,7 @@ static void on_tried(void *userdata, int rc, const Reason *reason, const char *c
 
 int offer_accept(Offer *offer, const char *fleet, Reason *reason)
 {
-    TrialOrder order;
+    OpeningOrder order;
     int r = check_fleet(offer, fleet, reason);
 
     if (r != 0)
@@ -412,12 +412,12 @@ int offer_accept(Offer *offer, const char *fleet, Reason *reason)
         offer->order.done(offer->order.userdata, 0, reason);
         return 0;
     }
-    order = (TrialOrder){
+    order = (OpeningOrder){
         .connections = offer->order.connections,
         .commit = offer->commit,
         .have = offer->have,
-        .done = on_tried,
+        .done = on_opened,
         .userdata = offer,
     };
-    return trial_new(&order, &offer->trial);
+    return opening_new(&order, &offer->opening);
 }

@@ -11,19 +11,19 @@
 #include "courier/judgement.h"
 #include "request/connection.h"
 
-typedef struct Trial Trial;
+typedef struct Opening Opening;
 
-typedef struct TrialOrder {
-    ConnectionSet *connections; /* borrowed until the trial is freed, like all below */
+typedef struct OpeningOrder {
+    ConnectionSet *connections; /* borrowed until the opening is freed, like all below */
     FleetCommit *commit;        /* all of its .files but .sealed is set */
     const uint8_t *have;        /* for each of the manifest's credentials, as in Verdict */
     /* All files were opened, or RC says why one cannot be, and CULPRIT which one; else it is "".
-     * The callee may free the trial. */
+     * The callee may free the opening. */
     void (*done)(void *userdata, int rc, const Reason *reason, const char *culprit);
     void *userdata;
-} TrialOrder;
+} OpeningOrder;
 
 /* A negative errno. RC is what request_…() return. */
-int trial_new(const TrialOrder *order, Trial **ret);
-Trial *trial_free(Trial *trial); /* NULL is allowed */
-DEFINE_CLEANUP(Trial *, trial_free);
+int opening_new(const OpeningOrder *order, Opening **ret);
+Opening *opening_free(Opening *opening); /* NULL is allowed */
+DEFINE_CLEANUP(Opening *, opening_free);
