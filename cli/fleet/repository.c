@@ -112,6 +112,7 @@ int repository_write(const Repository *repository, const char *directory, const 
     folder = repository_directory(repository, directory);
     if (folder < 0)
         return reason_set(reason, folder, "cannot write %s", path);
+    file_clear_leftovers(folder);
     file_temporary_name(temporary);
     r = file_create_at(folder, temporary, content, (FileOwnership){0644, (gid_t)-1}, NULL);
     if (r != 0)

@@ -147,8 +147,7 @@ void file_temporary_name(char name[FILE_TEMPORARY_BYTES])
              randombytes_random());
 }
 
-/* Removes the temporary files of writers that were killed. */
-static void clear_leftovers(int directory)
+void file_clear_leftovers(int directory)
 {
     _cleanup_(closedirp) DIR *folder = NULL;
     time_t now = time(NULL);
@@ -181,7 +180,7 @@ static int write_at(int directory, const char *name, const char *path, BytesView
     char temporary[FILE_TEMPORARY_BYTES];
     int r;
 
-    clear_leftovers(directory);
+    file_clear_leftovers(directory);
     file_temporary_name(temporary);
     r = create(directory, temporary, content, owner, ownership);
     if (r < 0)

@@ -45,6 +45,10 @@ char *file_parent(const char *path, const char **ret_name);
 #define FILE_TEMPORARY_BYTES sizeof(".nspawn-creds-0123456789abcdef.tmp")
 void file_temporary_name(char name[FILE_TEMPORARY_BYTES]);
 
+/* Removes files with such names from DIRECTORY whose writers were killed: they are older than
+ * LIMIT_LEFTOVER_SECONDS. */
+void file_clear_leftovers(int directory);
+
 /* Creates the file NAME in DIRECTORY, complete and synced; the caller syncs the directory. -EEXIST.
  * On failure no file is left. */
 int file_create_at(int directory, const char *name, BytesView content, FileOwnership ownership,
