@@ -64,6 +64,31 @@ let
     )}
     ${cfg.checkPackage}/bin/nspawn-creds check *.json
   '';
+
+  # The files in policies that are written here. Those of NixOS containers come from options that check this.
+  containers = config.containers // config.virtualisation.nspawn.containers or { };
+  fileAssertions =
+    machine: policy:
+    let
+      credentials = policy.credentials or { };
+      ofContainer = builtins.attrNames containers.${machine}.credentials or { };
+      policyOf = "services.nspawn-creds.policies.${lib.strings.escapeNixIdentifier machine}";
+    in
+    lib.concatLists (
+      lib.mapAttrsToList (
+        id: credential:
+        let
+          here = "${policyOf}.credentials.${lib.strings.escapeNixIdentifier id}";
+          files = import ./credentials/files.nix { inherit lib; } { inherit machine id; };
+          check =
+            source:
+            lib.optionals (lib.isStringLike credential.${source} or null) (
+              files.${source} "${here}.${source}" credential.${source}
+            );
+        in
+        check "file" ++ check "sealed"
+      ) (lib.optionalAttrs (builtins.isAttrs credentials) (removeAttrs credentials ofContainer))
+    );
 in
 {
   options.services.nspawn-creds = {
@@ -151,6 +176,7 @@ in
         lib.nameValuePair "nspawn-creds/${machine}.json" { source = "${checked}/${machine}.json"; }
       ) cfg.policies;
       environment.systemPackages = [ cfg.package ];
+      assertions = lib.concatLists (lib.mapAttrsToList fileAssertions cfg.policies);
     })
 
     (lib.mkIf (cfg.enable && cfg.metrics.enable) {

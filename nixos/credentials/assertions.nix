@@ -12,9 +12,6 @@
 }:
 let
   sources = import ./sources.nix { inherit lib; };
-
-  # Evaluation copies a path literal to the store; a string may point into it.
-  inStore = path: builtins.isPath path || lib.hasPrefix builtins.storeDir path;
 in
 lib.concatLists (
   lib.mapAttrsToList (
@@ -22,27 +19,13 @@ lib.concatLists (
     let
       here = "${option}.${lib.strings.escapeNixIdentifier id}";
       given = sources.given c;
-      command = file: "nspawn-creds seal --host=HOST.json --name=${machine}@${id} ${file} ${id}.cred";
+      files = import ./files.nix { inherit lib; } { inherit machine id; };
       length = builtins.stringLength unit + builtins.stringLength id;
       room = common.unitAndIdMax - builtins.stringLength unit;
 
       # What is checked of a source of each kind. `at` is the option that names it.
       ofSource = {
-        file = at: value: [
-          {
-            assertion = !inStore value;
-            message = ''
-              ${at}: ${toString value} would be in the Nix store in plaintext, where every user of the host
-              can read it. Seal the secret (${command "FILE"})
-              and set sealed = ./${id}.cred. For a file that another program puts on the
-              host, write its path as a string: "/run/…".
-            '';
-          }
-          {
-            assertion = inStore value || lib.hasPrefix "/" value;
-            message = ''${at}: "${toString value}" is not an absolute path. Write "/run/…".'';
-          }
-        ];
+        inherit (files) file;
         sealed =
           at: value:
           if fleet.used && value == fleet.file machine id then
@@ -70,34 +53,8 @@ lib.concatLists (
                 '';
               }
             ]
-          else if builtins.isPath value then
-            [
-              {
-                assertion = builtins.pathExists value;
-                message = ''
-                  ${at}: ${toString value} does not exist. A flake sees it after git add.
-                  To seal the credential: ${command "-"}
-                '';
-              }
-              {
-                assertion = !builtins.pathExists value || import ./sealed.nix { inherit lib; } value;
-                message = ''
-                  ${at}: ${toString value} is not a sealed credential, but would be copied to the Nix store.
-                  If it is the secret itself, seal it: ${command "FILE"},
-                  and set sealed = ./${id}.cred.
-                '';
-              }
-            ]
           else
-            [
-              {
-                assertion = lib.hasPrefix "/" value;
-                message = ''
-                  ${at}: "${value}" is not an absolute path. For a file beside the configuration,
-                  set sealed = ./${id}.cred, without quotation marks.
-                '';
-              }
-            ];
+            files.sealed at value;
         share =
           at: value:
           let
@@ -152,7 +109,7 @@ lib.concatLists (
                 lib.concatStringsSep ", " (lib.naturalSort (map (s: s.option) given))
               }"
           }. Set exactly one of sealed, fromStore, generate, template, share, source, fleet and from. Use sealed = ./${id}.cred
-          for a file that this command made: ${command "-"}
+          for a file that this command made: ${files.command "-"}
         '';
       }
       {

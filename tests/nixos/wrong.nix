@@ -395,6 +395,16 @@ let
       option = "${option}.web.credentials.id.source";
       says = "in plaintext, where every user";
     };
+    "a plain file of a policy's that would land in the store" = {
+      config = host { services.nspawn-creds.policies.debian.credentials.id.file = ./wrong/plain; };
+      option = "services.nspawn-creds.policies.debian.credentials.id.file";
+      says = "in plaintext, where every user";
+    };
+    "a policy's sealed file that is plain" = {
+      config = host { services.nspawn-creds.policies.debian.credentials.id.sealed = ./wrong/plain; };
+      option = "services.nspawn-creds.policies.debian.credentials.id.sealed";
+      says = "is not a sealed credential";
+    };
     "a source that is not an absolute path" = {
       config = credential "id" { source = "run/secret"; };
       option = "${option}.web.credentials.id.source";

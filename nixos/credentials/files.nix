@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Checks the files that a credential names, before evaluation copies one to the Nix store. `at` is the
+# option that names the file.
+{ lib }:
+{ machine, id }:
+let
+  # Evaluation copies a path literal to the store; a string may point into it.
+  inStore = path: builtins.isPath path || lib.hasPrefix builtins.storeDir path;
+  command = file: "nspawn-creds seal --host=HOST.json --name=${machine}@${id} ${file} ${id}.cred";
+in
+{
+  inherit command;
+
+  file = at: value: [
+    {
+      assertion = !inStore value;
+      message = ''
+        ${at}: ${toString value} would be in the Nix store in plaintext, where every user of the host
+        can read it. Seal the secret (${command "FILE"})
+        and set sealed = ./${id}.cred. For a file that another program puts on the
+        host, write its path as a string: "/run/…".
+      '';
+    }
+    {
+      assertion = inStore value || lib.hasPrefix "/" value;
+      message = ''${at}: "${toString value}" is not an absolute path. Write "/run/…".'';
+    }
+  ];
+
+  sealed =
+    at: value:
+    if builtins.isPath value then
+      [
+        {
+          assertion = builtins.pathExists value;
+          message = ''
+            ${at}: ${toString value} does not exist. A flake sees it after git add.
+            To seal the credential: ${command "-"}
+          '';
+        }
+        {
+          assertion = !builtins.pathExists value || import ./sealed.nix { inherit lib; } value;
+          message = ''
+            ${at}: ${toString value} is not a sealed credential, but would be copied to the Nix store.
+            If it is the secret itself, seal it: ${command "FILE"},
+            and set sealed = ./${id}.cred.
+          '';
+        }
+      ]
+    else
+      [
+        {
+          assertion = lib.hasPrefix "/" value;
+          message = ''
+            ${at}: "${value}" is not an absolute path. For a file beside the configuration,
+            set sealed = ./${id}.cred, without quotation marks.
+          '';
+        }
+      ];
+}
