@@ -168,7 +168,8 @@ static void read_store(void *userdata, int to_worker, int)
                        .to_worker = to_worker};
 
     /* the worker's resources have descriptors, which are closed in the child */
-    if (host_resources_new(environment->connections->config, &resources) != 0)
+    if (control->method->kind == METHOD_READER &&
+        host_resources_new(environment->connections->config, &resources) != 0)
         return;
     call.resources = resources;
     (void)method_send(&call, run(control->set, control->method, &call), true);
@@ -221,7 +222,7 @@ static void on_child_ended(void *userdata, int)
 static int start_child(Control *control, const Method *method, VarlinkCall *call)
 {
     ChildTask task = {
-        .kind = CHILD_READER,
+        .kind = method->kind == METHOD_STATUS ? CHILD_STATUS : CHILD_READER,
         .passed = -1,
         .run = read_store,
         .message = on_child_message,
@@ -393,10 +394,15 @@ static int start_accept(Control *control, const Method *method, const VarlinkCal
 
 static int start_call(Control *control, const Method *method, VarlinkCall *call)
 {
+    const ControlEnvironment *environment = &control->set->environment;
+
     switch (method->kind) {
     case METHOD_SUBSCRIBE:
         control->subscribed = true;
         return 0;
+    case METHOD_STATUS:
+        counters_fix_start(environment->counters, environment->connections->config->context);
+        return call->oneway ? 0 : start_child(control, method, call);
     case METHOD_READER:
         /* a method without a reply has no effect */
         return call->oneway ? 0 : start_child(control, method, call);

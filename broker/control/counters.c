@@ -273,15 +273,18 @@ static int add_fleets(Families *families, const ServerConfig *config)
     return r == -ENOMEM ? r : 0;
 }
 
+void counters_fix_start(Counters *counters, const Context *context)
+{
+    if (counters->started == 0)
+        counters->started = context->now(context) - (monotonic_usec() - counters->begun);
+}
+
 int method_metrics(MethodCall *call)
 {
-    const Context *context = call->environment->connections->config->context;
-    Counters *counters = call->environment->counters;
+    const Counters *counters = call->environment->counters;
     Families families = {.list = json_object_new_array()};
     int r;
 
-    if (counters->started == 0)
-        counters->started = context->now(context) - (monotonic_usec() - counters->begun);
     add_requests(&families, counters);
     add_durations(&families, counters);
     add_numbers(&families, call->environment);

@@ -31,3 +31,6 @@ typedef struct Counters {
 } Counters;
 
 void counters_begin(Counters *counters, const ServerConfig *config);
+
+/* Sets .started, in the worker: what a child sets is lost. */
+void counters_fix_start(Counters *counters, const Context *context);

@@ -26,7 +26,7 @@ typedef struct MethodCall {
     const char *interface;          /* that the socket serves, beside org.varlink.service */
     struct json_object *parameters; /* checked against the method's fields */
     const Peer *peer;
-    HostResources *resources;
+    HostResources *resources;  /* NULL for METHOD_STATUS */
     int to_worker;             /* in a child; else -1 */
     struct Offer *offer;       /* of the courier's connection, or NULL */
     struct json_object *reply; /* the parameters of the last reply, to be filled (base/json.h) */
@@ -36,6 +36,7 @@ typedef struct MethodCall {
 typedef enum MethodKind {
     METHOD_LOOP,      /* runs in the event loop, and never waits */
     METHOD_READER,    /* runs in a child, because it reads the store */
+    METHOD_STATUS,    /* likewise, because it reads the fleets' sets; replies once */
     METHOD_COMMIT,    /* runs in a child, because it changes the store (request/store_job.h) */
     METHOD_CHECK,     /* runs in the event loop, and waits for the TPM (control/check.h) */
     METHOD_SUBSCRIBE, /* replies until the peer closes the connection */
@@ -61,8 +62,8 @@ const Method *method_find(const char *interface, const char *name, const char **
 /* The table, for tests. */
 const Method *method_table(size_t *ret_count);
 
-/* Called by a METHOD_READER in its child: sends MESSAGE (taken) to the peer. The caller of .run
- * sends the last reply; all others continue. Returns 0 or a negative errno. */
+/* Called by a METHOD_READER or METHOD_STATUS in its child: sends MESSAGE (taken) to the peer. The
+ * caller of .run sends the last reply; all others continue. Returns 0 or a negative errno. */
 int method_send(const MethodCall *call, struct json_object *message, bool last);
 
 /* The parameters of an event's reply, or NULL if there is no memory. */

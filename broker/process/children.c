@@ -16,10 +16,8 @@
 #include <unistd.h>
 
 static const size_t running_max[_CHILD_KIND_MAX] = {
-    [CHILD_TPM] = 1,
-    [CHILD_COMMITTER] = 1,
-    [CHILD_SEARCHER] = 1,
-    [CHILD_READER] = LIMIT_READERS,
+    [CHILD_TPM] = 1,    [CHILD_COMMITTER] = 1, [CHILD_SEARCHER] = 1, [CHILD_READER] = LIMIT_READERS,
+    [CHILD_STATUS] = 1,
 };
 
 struct Job {

@@ -5,12 +5,12 @@
  * The worker's children, which use the TPM, or change or walk the store, because the worker's event
  * loop must not wait.
  *
- * At most one TPM operation, one committer, one searcher and LIMIT_READERS readers run at a time;
- * further ones queue, first come, first served. Deliveries wait for searchers, so clients that do
- * not read their lists must not occupy them. A child is forked when its turn comes (base/child.h),
- * closes all of the worker's descriptors, and sends messages through a socket. The worker reads
- * them when it has room, and the child blocks until then. Only the worker writes to clients and to
- * the journal.
+ * At most one TPM operation, one committer, one searcher, one status and LIMIT_READERS readers run
+ * at a time; further ones queue, first come, first served. Deliveries wait for searchers, so
+ * clients that do not read their lists must not occupy them. A child is forked when its turn comes
+ * (base/child.h), closes all of the worker's descriptors, and sends messages through a socket. The
+ * worker reads them when it has room, and the child blocks until then. Only the worker writes to
+ * clients and to the journal.
  *
  * The worker kills a child that sends nothing for too long although the worker would read it.
  *
@@ -32,7 +32,8 @@ typedef enum ChildKind {
     CHILD_TPM,       /* request/tpm_job.h */
     CHILD_COMMITTER, /* request/store_job.h */
     CHILD_SEARCHER,  /* likewise */
-    CHILD_READER,    /* control/control.c */
+    CHILD_READER,    /* control/control.c, courier/offer.c */
+    CHILD_STATUS,    /* control/control.c: sends one message, so that no client holds it up */
     _CHILD_KIND_MAX,
 } ChildKind;
 

@@ -168,7 +168,7 @@ static void test_too_many_lists(void **state)
     last = start_list(broker);
     expect_deliveries(broker);
     json_object_put(call(broker, "Status", NULL, 0));
-    assert_int_equal(children_of_worker(broker, NULL), LIMIT_READERS);
+    wait_for_children(broker, LIMIT_READERS, NULL); /* that of Status has ended */
     assert_false(has_reply(last, 0));
     close(fds[0]);
     assert_int_equal(read_list(last), MACHINES * OF_MACHINE + 1);

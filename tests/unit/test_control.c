@@ -8,14 +8,17 @@
 
 #include "base/fsutil.h"
 #include "control/method.h"
+#include "fleet/fleet_status.h"
 #include "protocol/frame.h"
 #include "protocol/varlink.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -456,6 +459,54 @@ static void test_a_row_of_calls(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
+/* --- what takes long --- */
+
+static atomic_int *walks; /* shared with the broker */
+
+int __real_fleet_status_list(const Context *context, const char *store, Reason *reason,
+                             char ***ret);
+int __wrap_fleet_status_list(const Context *context, const char *store, Reason *reason,
+                             char ***ret);
+int __wrap_fleet_status_list(const Context *context, const char *store, Reason *reason, char ***ret)
+{
+    if (walks) {
+        (*walks)++;
+        wait_msec(2000);
+    }
+    return __real_fleet_status_list(context, store, reason, ret);
+}
+
+/* Status and Metrics read the sets of all fleets. Nobody waits for that but who asked. */
+static void test_slow_status(void **state)
+{
+    static const char *const calls[] = {
+        "{\"method\":\"" INTERFACE_BROKER ".Status\"}",
+        "{\"method\":\"" INTERFACE_BROKER ".Metrics\"}",
+    };
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    char byte;
+
+    (void)state;
+    walks = mmap(NULL, sizeof(*walks), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(walks, MAP_FAILED);
+    broker_start(broker);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    for (size_t i = 0; i < COUNT(calls); i++) {
+        _cleanup_(closep) int fd = client_connect_control(broker);
+
+        assert_int_equal(send(fd, calls[i], strlen(calls[i]) + 1, 0), strlen(calls[i]) + 1);
+        while (*walks <= (int)i)
+            wait_msec(1);
+        assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+        assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+        assert_int_equal(recv(fd, &byte, 1, 0), 1);
+        assert_int_equal(byte, '{');
+    }
+    assert_int_equal(broker_stop(broker), 0);
+    assert_int_equal(munmap(walks, sizeof(*walks)), 0);
+    walks = NULL;
+}
+
 /* --- peers that misbehave --- */
 
 static void test_hostile_peers(void **state)
@@ -711,15 +762,25 @@ static void test_text_and_table_agree(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_restart),           cmocka_unit_test(test_status_and_keys),
-        cmocka_unit_test(test_metrics),           cmocka_unit_test(test_next_expiry),
-        cmocka_unit_test(test_list_and_describe), cmocka_unit_test(test_list_of_other_sources),
-        cmocka_unit_test(test_store_and_remove),  cmocka_unit_test(test_subscribe),
-        cmocka_unit_test(test_wrong_calls),       cmocka_unit_test(test_a_row_of_calls),
-        cmocka_unit_test(test_hostile_peers),     cmocka_unit_test(test_busy_connection),
-        cmocka_unit_test(test_slow_message),      cmocka_unit_test(test_many_calls),
-        cmocka_unit_test(test_not_for_others),    cmocka_unit_test(test_many_calls_come_last),
-        cmocka_unit_test(test_a_worker_dies),     cmocka_unit_test(test_text_and_table_agree),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_status_and_keys),
+        cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_next_expiry),
+        cmocka_unit_test(test_list_and_describe),
+        cmocka_unit_test(test_list_of_other_sources),
+        cmocka_unit_test(test_store_and_remove),
+        cmocka_unit_test(test_subscribe),
+        cmocka_unit_test(test_wrong_calls),
+        cmocka_unit_test(test_a_row_of_calls),
+        cmocka_unit_test(test_slow_status),
+        cmocka_unit_test(test_hostile_peers),
+        cmocka_unit_test(test_busy_connection),
+        cmocka_unit_test(test_slow_message),
+        cmocka_unit_test(test_many_calls),
+        cmocka_unit_test(test_not_for_others),
+        cmocka_unit_test(test_many_calls_come_last),
+        cmocka_unit_test(test_a_worker_dies),
+        cmocka_unit_test(test_text_and_table_agree),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
