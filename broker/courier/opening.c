@@ -10,22 +10,23 @@
 /* The pause while the journal takes no entries, µs. */
 #define FULL_USEC ((uint64_t)100 * 1000)
 
+/* What is being opened of the current credential. */
 typedef enum OpeningStep {
-    OPENING_FIRST,       /* the new file, or the one that was pending */
-    OPENING_SERVED,      /* what the host serves until now */
-    OPENING_PREDECESSOR, /* or what it serves while that is pending */
+    OPENING_NEW,         /* its new file, or the accepted one that was pending */
+    OPENING_SERVED,      /* the file that the accepted set has now */
+    OPENING_PREDECESSOR, /* if that is pending, too: the one that is served in its place */
 } OpeningStep;
 
 struct Opening {
     OpeningOrder order;
-    sd_event_source *turn; /* a timer: opens the next file */
-    size_t next;
-    Request request;
-    OpeningStep step; /* what is being opened */
-    Secret *value;    /* the new one, after OPENING_FIRST; NULL if it does not open yet */
-    FleetSet served;  /* what the host has; .store is NULL before it is needed */
-    char digest[DIGEST_TEXT_BYTES];          /* of its file that is being opened */
-    Job *job;                                /* waits for the TPM */
+    sd_event_source *turn; /* a timer: begins with the next credential */
+    size_t next;           /* the current credential */
+    OpeningStep step;
+    Request request;                /* the trial of this step */
+    Job *job;                       /* which waits for the TPM */
+    Secret *value;                  /* what the new file has; NULL if it does not open yet */
+    FleetSet set;                   /* the accepted one; .store is NULL before it is needed */
+    char digest[DIGEST_TEXT_BYTES]; /* of its file that is being opened */
     char blamed[CREDENTIAL_NAME_TEXT_BYTES]; /* the credential that does not open, or "" */
     Reason reason;
 };
@@ -37,34 +38,17 @@ Opening *opening_free(Opening *opening)
         job_free(opening->job);
         request_done(&opening->request);
         secret_free(opening->value);
-        fleet_set_done(&opening->served);
+        fleet_set_done(&opening->set);
         free(opening);
     }
     return NULL;
 }
 
-static void finish(Opening *opening, int r)
-{
-    opening->turn = sd_event_source_disable_unref(opening->turn);
-    opening->order.done(opening->order.userdata, r, &opening->reason, opening->blamed);
-}
-
-static void on_key(void *userdata, const JobResult *result);
+/* --- the current credential --- */
 
 static const ManifestCredential *current(const Opening *opening)
 {
     return &opening->order.commit->manifest.credentials[opening->next];
-}
-
-/* Says which credential is to blame. */
-static int blame(Opening *opening, int r)
-{
-    Reason what = opening->reason;
-
-    credential_name_format(&current(opening)->name, opening->blamed);
-    return r <= 0 ? r
-                  : reason_set(&opening->reason, r, "%s: %s", opening->blamed,
-                               what.text[0] ? what.text : outcome_sentence(r));
 }
 
 static FleetCommitFile *current_file(const Opening *opening)
@@ -77,54 +61,10 @@ static bool is_new(const Opening *opening)
     return current_file(opening)->sealed.size > 0;
 }
 
-/* The accepted set; opened when it is needed. */
-static int open_served(Opening *opening)
+/* Whether there is something to open: a pending file may open by now. */
+static bool is_tried(const Opening *opening)
 {
-    const char *store = opening->order.connections->config->store_path;
-
-    return opening->served.store
-               ? 0
-               : fleet_set_open(store, opening->order.commit->fleet, NULL, &opening->served);
-}
-
-/* Begins a trial of FILE, which has the name of the current credential. */
-static int begin(Opening *opening, BytesView file, Reason *reason)
-{
-    return request_begin_offered(opening->order.connections->resources, &current(opening)->name,
-                                 file, reason, &opening->request);
-}
-
-/* Begins with the current credential: its new file, or the one that was pending. */
-static int begin_first(Opening *opening, Reason *reason)
-{
-    _cleanup_(bytes_done) Bytes file = {0};
-    int r;
-
-    if (is_new(opening))
-        return begin(opening, bytes_view(&current_file(opening)->sealed), reason);
-    r = open_served(opening);
-    if (r == 0)
-        r = fleet_set_read_signed(&opening->served, &current(opening)->name, NULL, &file);
-    return r == 0 ? begin(opening, bytes_view(&file), reason) : r;
-}
-
-/* Begins to open what the host serves now under the current name. */
-static int begin_served(Opening *opening, OpeningStep step)
-{
-    const CredentialName *name = &current(opening)->name;
-    _cleanup_(bytes_done) Bytes file = {0};
-    Reason ignored = {0};
-    int r = open_served(opening);
-
-    if (r == 0)
-        r = step == OPENING_PREDECESSOR
-                ? fleet_set_read_predecessor(&opening->served, name, NULL, &file)
-                : fleet_set_read(&opening->served, name, NULL, &file);
-    if (r != 0)
-        return r;
-    opening->step = step;
-    digest_format(bytes_view(&file), opening->digest);
-    return begin(opening, bytes_view(&file), &ignored);
+    return is_new(opening) || opening->order.have[opening->next] == HAVE_PENDING;
 }
 
 /* Whether the policy wants the current credential's value back if a service fails with the new one.
@@ -142,9 +82,45 @@ static bool keeps_previous(const Opening *opening)
            credential->on_failure == POLICY_PREVIOUS;
 }
 
-/* The current credential's file has opened, or R says why not. Returns R, or 0 if that is
- * tolerated. */
-static int judge_first(Opening *opening, int r)
+/* --- the beginning of a step --- */
+
+/* Reads the file of the accepted set that this step is about. */
+static int read_accepted(Opening *opening, Bytes *ret)
+{
+    const char *store = opening->order.connections->config->store_path;
+    const CredentialName *name = &current(opening)->name;
+    FleetSet *set = &opening->set;
+    int r = set->store ? 0 : fleet_set_open(store, opening->order.commit->fleet, NULL, set);
+
+    if (r == 0)
+        r = opening->step == OPENING_NEW      ? fleet_set_read_signed(set, name, NULL, ret)
+            : opening->step == OPENING_SERVED ? fleet_set_read(set, name, NULL, ret)
+                                              : fleet_set_read_predecessor(set, name, NULL, ret);
+    if (r == 0)
+        digest_format(bytes_view(ret), opening->digest);
+    return r;
+}
+
+static int begin(Opening *opening, OpeningStep step)
+{
+    _cleanup_(bytes_done) Bytes accepted = {0};
+    bool from_offer = step == OPENING_NEW && is_new(opening);
+    int r;
+
+    opening->step = step;
+    r = from_offer ? 0 : read_accepted(opening, &accepted);
+    if (r != 0)
+        return r;
+    return request_begin_offered(
+        opening->order.connections->resources, &current(opening)->name,
+        bytes_view(from_offer ? &current_file(opening)->sealed : &accepted), &opening->reason,
+        &opening->request);
+}
+
+/* --- its end --- */
+
+/* The file has opened, or R says why not. Returns R, or 0 if that is tolerated. */
+static int judge_new(Opening *opening, int r)
 {
     FleetCommitFile *file = current_file(opening);
 
@@ -158,7 +134,7 @@ static int judge_first(Opening *opening, int r)
     return file->pending ? 0 : r;
 }
 
-/* The file that is served now has opened with VALUE, or does not open (NULL). */
+/* The file that is served has opened with VALUE, or does not open (NULL). */
 static void compare_values(Opening *opening, const Secret *value)
 {
     FleetCommitFile *file = current_file(opening);
@@ -171,95 +147,103 @@ static void compare_values(Opening *opening, const Secret *value)
     opening->value = secret_free(opening->value);
 }
 
-/* The file that was being opened has opened, or R says why not. Returns whether to open what is
- * served now, to compare the two values; else R is about the current credential. */
-static bool take(Opening *opening, int *r)
+/* The step has ended: the file has opened, or R says why not. Returns whether the next one has
+ * begun; if not, RET says whether the current credential can be accepted. */
+static bool next_step(Opening *opening, int r, int *ret)
 {
-    _cleanup_(secret_freep) Secret *value = *r == 0 ? request_take_value(&opening->request) : NULL;
+    _cleanup_(secret_freep) Secret *value = r == 0 ? request_take_value(&opening->request) : NULL;
 
     request_done(&opening->request);
-    if (opening->step == OPENING_FIRST) {
-        *r = judge_first(opening, *r);
-        if (*r != 0 || !is_new(opening) || opening->order.have[opening->next] == HAVE_NOTHING ||
-            begin_served(opening, OPENING_SERVED) != 0)
+    if (opening->step == OPENING_NEW) {
+        *ret = judge_new(opening, r);
+        if (*ret != 0 || !is_new(opening) || opening->order.have[opening->next] == HAVE_NOTHING ||
+            begin(opening, OPENING_SERVED) != 0)
             return false;
         opening->value = TAKE_PTR(value);
         return true;
     }
-    if (opening->step == OPENING_SERVED && fleet_pending_outcome(*r) &&
-        begin_served(opening, OPENING_PREDECESSOR) == 0) {
-        *r = 0;
+    *ret = 0;
+    if (opening->step == OPENING_SERVED && fleet_pending_outcome(r) &&
+        begin(opening, OPENING_PREDECESSOR) == 0)
         return true;
-    }
-    *r = 0;
     compare_values(opening, value);
     return false;
 }
 
+static void finish(Opening *opening, int r)
+{
+    opening->turn = sd_event_source_disable_unref(opening->turn);
+    opening->order.done(opening->order.userdata, r, &opening->reason, opening->blamed);
+}
+
+/* The credential is done, or R says why the set cannot be accepted. */
+static void end(Opening *opening, int r)
+{
+    if (r == 0) {
+        opening->next++;
+        sd_event_source_set_time(opening->turn, 0);
+        sd_event_source_set_enabled(opening->turn, SD_EVENT_ONESHOT);
+        return;
+    }
+    credential_name_format(&current(opening)->name, opening->blamed);
+    if (r > 0) {
+        Reason what = opening->reason;
+
+        reason_set(&opening->reason, r, "%s: %s", opening->blamed, outcome_reason(r, &what));
+    }
+    finish(opening, r);
+}
+
+/* --- the event loop --- */
+
+static void on_key(void *userdata, const JobResult *result);
+
+/* Takes steps until one waits for the TPM, or the credential is done. The first has begun, or R
+ * says why not. */
 static void go_on(Opening *opening, int r)
 {
     TpmQueue *tpm = &opening->order.connections->tpm;
-    TpmKeyRequest wanted;
-    Reason ignored = {0};
 
     do {
-        Reason *reason = opening->step == OPENING_FIRST ? &opening->reason : &ignored;
+        TpmKeyRequest wanted = {0};
 
-        wanted = (TpmKeyRequest){0};
         if (r == 0)
-            r = request_advance(&opening->request, tpm, reason, &wanted);
+            r = request_advance(&opening->request, tpm, &opening->reason, &wanted);
         if (r == 0 && wanted.sealed)
             r = tpm_job_new(tpm, wanted.sealed, NULL, on_key, opening, &opening->job);
         if (opening->job) {
             job_yield(opening->job);
             return;
         }
-    } while (take(opening, &r));
-    if (r != 0) {
-        finish(opening, blame(opening, r));
-        return;
-    }
-    opening->next++;
-    sd_event_source_set_time(opening->turn, 0);
-    sd_event_source_set_enabled(opening->turn, SD_EVENT_ONESHOT);
+    } while (next_step(opening, r, &r));
+    end(opening, r);
 }
 
 static void on_key(void *userdata, const JobResult *result)
 {
     Opening *opening = userdata;
-    Reason ignored = {0};
 
     opening->job = job_free(opening->job);
-    go_on(opening, request_give(&opening->request, result,
-                                opening->step == OPENING_FIRST ? &opening->reason : &ignored));
-}
-
-/* A pending file is tried again, because it may open by now. */
-static bool is_tried(const Opening *opening)
-{
-    return is_new(opening) || opening->order.have[opening->next] == HAVE_PENDING;
+    go_on(opening, request_give(&opening->request, result, &opening->reason));
 }
 
 static int on_turn(sd_event_source *source, uint64_t, void *userdata)
 {
     Opening *opening = userdata;
-    ConnectionSet *connections = opening->order.connections;
-    const AuditSink *sink = connections->config->audit;
-    const Manifest *manifest = &opening->order.commit->manifest;
+    const AuditSink *sink = opening->order.connections->config->audit;
+    size_t count = opening->order.commit->manifest.count;
 
     if (sink->full && sink->full(sink)) {
         sd_event_source_set_time_relative(source, FULL_USEC);
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
     }
-    while (opening->next < manifest->count && !is_tried(opening))
-        opening->next++;
-    if (opening->next == manifest->count) {
-        finish(opening, 0);
-        return 0;
-    }
     opening->reason = (Reason){0};
-    opening->step = OPENING_FIRST;
-    go_on(opening, begin_first(opening, &opening->reason));
+    while (opening->next < count && !is_tried(opening))
+        opening->next++;
+    if (opening->next == count)
+        finish(opening, 0);
+    else
+        go_on(opening, begin(opening, OPENING_NEW));
     return 0;
 }
 
