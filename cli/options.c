@@ -161,10 +161,7 @@ static int set_store(const Setting *setting, Options *options)
 
 static int set_host(const Setting *setting, Options *options)
 {
-    if (!ARRAY_GROW(options->hosts, options->host_count))
-        return -ENOMEM;
-    options->hosts[options->host_count++] = setting->value;
-    return 0;
+    return ARRAY_ADD(options->hosts, options->host_count, setting->value) ? 0 : -ENOMEM;
 }
 
 static int set_lines(const Setting *setting, Options *options)

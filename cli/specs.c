@@ -418,8 +418,7 @@ int spec_list_machine(const Store *store, const char *machine, Reason *reason, S
         r = reason_set(reason, OUTCOME_TOO_LARGE, "it has %zu credentials or more", count);
     if (r != 0)
         return r;
-    if (count > 0)
-        qsort(entries, count, sizeof(entries[0]), compare_ids);
+    ARRAY_SORT(entries, count, compare_ids);
     *ret = TAKE_PTR(entries);
     *ret_count = count;
     return 0;

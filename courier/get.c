@@ -110,8 +110,7 @@ static int compare_names(const void *a, const void *b)
 static int take(void *userdata, const char *path, Bytes *content)
 {
     Get *get = userdata;
-    char *const *found =
-        bsearch(&path, get->names, get->count, sizeof(get->names[0]), compare_names);
+    char *const *found = ARRAY_FIND(&path, get->names, get->count, compare_names);
 
     if (found && content->size <= REPORT_BYTES) {
         Bytes *ret = &get->contents[found - get->names];

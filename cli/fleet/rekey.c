@@ -44,10 +44,9 @@ static int list(const Repository *repository, Reason *reason, Rekeying *rekeying
 
         if (!master_secret(name, secret))
             continue;
-        if (!ARRAY_GROW(rekeying->changes, rekeying->count))
-            return -ENOMEM;
-        rekeying->changes[rekeying->count] = (MasterChange){.secret = strdup(secret)};
-        if (!rekeying->changes[rekeying->count++].secret)
+        if (!ARRAY_ADD(rekeying->changes, rekeying->count,
+                       (MasterChange){.secret = strdup(secret)}) ||
+            !rekeying->changes[rekeying->count - 1].secret)
             return -ENOMEM;
     }
     return r;

@@ -165,11 +165,10 @@ RepositoryHost *repository_host(const Repository *repository, const char *name)
 {
     RepositoryHost wanted = {0};
 
-    if (!fleet_host_name_valid(name) || !repository->hosts)
+    if (!fleet_host_name_valid(name))
         return NULL;
     strcpy(wanted.name, name);
-    return bsearch(&wanted, repository->hosts, repository->host_count, sizeof(wanted),
-                   compare_hosts);
+    return ARRAY_FIND(&wanted, repository->hosts, repository->host_count, compare_hosts);
 }
 
 /* Adds the host of the file NAME. Files of git and of editors begin with a dot or end with "~". */
@@ -193,10 +192,7 @@ static int add_host(Repository *repository, const char *name, Reason *reason)
     if (repository->host_count == LIMIT_FLEET_HOSTS)
         return reason_set(reason, OUTCOME_BAD_REPOSITORY, "there are more than %llu hosts",
                           (unsigned long long)LIMIT_FLEET_HOSTS);
-    if (!ARRAY_GROW(repository->hosts, repository->host_count))
-        return -ENOMEM;
-    repository->hosts[repository->host_count++] = host;
-    return 0;
+    return ARRAY_ADD(repository->hosts, repository->host_count, host) ? 0 : -ENOMEM;
 }
 
 static int list_hosts(Repository *repository, Reason *reason)
@@ -215,9 +211,7 @@ static int list_hosts(Repository *repository, Reason *reason)
     r = directory_list(folder, REPOSITORY_HOSTS, reason, &directory);
     while (r == 0 && (r = directory_next(directory, REPOSITORY_HOSTS, reason, &name)) == 0 && name)
         r = add_host(repository, name, reason);
-    if (r == 0 && repository->hosts)
-        qsort(repository->hosts, repository->host_count, sizeof(repository->hosts[0]),
-              compare_hosts);
+    ARRAY_SORT(repository->hosts, repository->host_count, compare_hosts);
     return r;
 }
 
@@ -286,10 +280,7 @@ static int give(Matching *matching, RepositoryHost *host)
     if (*last == matching->secret)
         return 0;
     *last = matching->secret;
-    if (!ARRAY_GROW(host->secrets, host->secret_count))
-        return -ENOMEM;
-    host->secrets[host->secret_count++] = matching->secret;
-    return 0;
+    return ARRAY_ADD(host->secrets, host->secret_count, matching->secret) ? 0 : -ENOMEM;
 }
 
 /* HOSTS may also name groups, whose hosts do not. */
@@ -357,8 +348,7 @@ int repository_match(Repository *repository, Reason *reason)
     for (size_t i = 0; r == 0 && i < repository->host_count; i++) {
         RepositoryHost *host = &repository->hosts[i];
 
-        if (host->secret_count > 0)
-            qsort(host->secrets, host->secret_count, sizeof(host->secrets[0]), compare_credentials);
+        ARRAY_SORT(host->secrets, host->secret_count, compare_credentials);
         r = check_host(host, reason);
     }
     return r;

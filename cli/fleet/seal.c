@@ -71,12 +71,10 @@ static int plan_host(Sealing *sealing, const RepositoryHost *host, const SealedS
 
     if (r != 0)
         return r;
-    if (!ARRAY_GROW(sealing->plans, sealing->plan_count)) {
-        sealed_plan_done(&plan);
-        return -ENOMEM;
-    }
-    sealing->plans[sealing->plan_count++] = plan;
-    return 0;
+    if (ARRAY_ADD(sealing->plans, sealing->plan_count, plan))
+        return 0;
+    sealed_plan_done(&plan);
+    return -ENOMEM;
 }
 
 static int survey(void *userdata, size_t index, void *ret, Reason *reason)

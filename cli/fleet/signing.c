@@ -247,7 +247,7 @@ uint64_t history_find(const char *history, const char *digest)
 
 bool host_names_have(char *const *names, size_t count, const char *host)
 {
-    return count > 0 && bsearch(&host, names, count, sizeof(names[0]), strings_compare);
+    return ARRAY_FIND(&host, names, count, strings_compare);
 }
 
 int host_names_read(const Repository *repository, const char *name, Reason *reason, char ***ret,

@@ -39,8 +39,7 @@ static int compare_leaves(const void *a, const void *b)
 
 static void sort_leaves(KnownLeaves *leaves)
 {
-    if (leaves->count > 0)
-        qsort(leaves->all, leaves->count, sizeof(leaves->all[0]), compare_leaves);
+    ARRAY_SORT(leaves->all, leaves->count, compare_leaves);
 }
 
 int known_leaves_add(KnownLeaves *leaves, const char *host, const MerkleHash *leaf)
@@ -48,10 +47,7 @@ int known_leaves_add(KnownLeaves *leaves, const char *host, const MerkleHash *le
     KnownLeaf known = {.leaf = *leaf};
 
     strcpy(known.host, host);
-    if (!ARRAY_GROW(leaves->all, leaves->count))
-        return -ENOMEM;
-    leaves->all[leaves->count++] = known;
-    return 0;
+    return ARRAY_ADD(leaves->all, leaves->count, known) ? 0 : -ENOMEM;
 }
 
 /* Finds HOST among the first COUNT. */
@@ -60,7 +56,7 @@ static KnownLeaf *find(const KnownLeaves *leaves, size_t count, const char *host
     KnownLeaf wanted;
 
     snprintf(wanted.host, sizeof(wanted.host), "%s", host);
-    return count > 0 ? bsearch(&wanted, leaves->all, count, sizeof(wanted), compare_leaves) : NULL;
+    return ARRAY_FIND(&wanted, leaves->all, count, compare_leaves);
 }
 
 int known_leaves_put(KnownLeaves *leaves, const KnownLeaves *newer)

@@ -117,10 +117,7 @@ static int add_name(Enabling *enabling, const char *id, Reason *reason)
     for (size_t i = 0; i < enabling->count; i++)
         if (strcmp(enabling->credentials[i].name.id, id) == 0)
             return 0;
-    if (!ARRAY_GROW(enabling->credentials, enabling->count))
-        return -ENOMEM;
-    enabling->credentials[enabling->count++] = (Enabled){.name = name};
-    return 0;
+    return ARRAY_ADD(enabling->credentials, enabling->count, (Enabled){.name = name}) ? 0 : -ENOMEM;
 }
 
 static int add_named(Enabling *enabling, char **ids, const Store *store, Reason *reason)

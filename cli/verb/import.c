@@ -73,10 +73,7 @@ static int add(Import *import, const ValueEntry *entry, Reason *reason)
     if (import->count == STORE_COMMIT_CHANGES_MAX)
         return reason_set(reason, OUTCOME_TOO_LARGE, "there are more than %zu values",
                           STORE_COMMIT_CHANGES_MAX);
-    if (!ARRAY_GROW(import->items, import->count))
-        return -ENOMEM;
-    import->items[import->count++] = (Item){.entry = *entry};
-    return 0;
+    return ARRAY_ADD(import->items, import->count, (Item){.entry = *entry}) ? 0 : -ENOMEM;
 }
 
 static int parse(Import *import, Reason *reason)

@@ -68,26 +68,20 @@ static int add_machine(ResealSets *sets, const char *machine)
     for (size_t i = 1; i < sets->count; i++)
         if (strcmp(sets->sets[i].machine, machine) == 0)
             return 0;
-    if (!ARRAY_GROW(sets->sets, sets->count))
-        return -ENOMEM;
-    sets->sets[sets->count++] = (ResealSet){.machine = machine};
-    return 0;
+    return ARRAY_ADD(sets->sets, sets->count, (ResealSet){.machine = machine}) ? 0 : -ENOMEM;
 }
 
 /* The files are the first set. Each machine is one set, even if it is given twice. */
 static int sort_arguments(char **arguments, Reason *reason, ResealSets *sets)
 {
-    if (!ARRAY_GROW(sets->sets, sets->count))
+    if (!ARRAY_ADD(sets->sets, sets->count, (ResealSet){0}))
         return -ENOMEM;
-    sets->sets[sets->count++] = (ResealSet){0};
     for (; *arguments; arguments++) {
         ResealSet *files = &sets->sets[0];
 
         if (is_file(*arguments)) {
-            if (!ARRAY_GROW(files->items, files->count))
-                return -ENOMEM;
-            files->items[files->count] = (ResealItem){.label = strdup(*arguments)};
-            if (!files->items[files->count++].label)
+            if (!ARRAY_ADD(files->items, files->count, (ResealItem){.label = strdup(*arguments)}) ||
+                !files->items[files->count - 1].label)
                 return -ENOMEM;
             continue;
         }

@@ -22,11 +22,28 @@
         grown_ != NULL;                                                                            \
     })
 
+/* The same, puts VALUE there and counts it. */
+#define ARRAY_ADD(array, count, ...)                                                               \
+    (ARRAY_GROW(array, count) && ((array)[(count)++] = (__VA_ARGS__), true))
+
 static inline void *array_grow(void *array, size_t count, size_t size)
 {
     bool full = (count & (count - 1)) == 0;
 
     return full ? reallocarray(array, count ? 2 * count : 1, size) : array;
+}
+
+/* qsort() and bsearch() in an array that is NULL for no elements, which these do not take. */
+#define ARRAY_SORT(array, count, compare)                                                          \
+    array_sort((array), (count), sizeof((array)[0]), (compare))
+#define ARRAY_FIND(key, array, count, compare)                                                     \
+    ((count) > 0 ? bsearch((key), (array), (count), sizeof((array)[0]), (compare)) : NULL)
+
+static inline void array_sort(void *array, size_t count, size_t size,
+                              int (*compare)(const void *, const void *))
+{
+    if (count > 0)
+        qsort(array, count, size, compare);
 }
 
 /* Frees an array of strings that ends with NULL. NULL is allowed. */
@@ -55,8 +72,7 @@ static inline int strings_compare(const void *a, const void *b)
 /* Sorts the COUNT strings of STRINGS, which is NULL for none. */
 static inline void strings_sort(char **strings, size_t count)
 {
-    if (count > 0)
-        qsort(strings, count, sizeof(strings[0]), strings_compare);
+    ARRAY_SORT(strings, count, strings_compare);
 }
 
 /* Appends a copy of TEXT to STRINGS, which are COUNT and grow only with this. At first they are

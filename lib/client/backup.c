@@ -167,9 +167,8 @@ static int parse_files(Backup *backup, Reason *reason)
         r = backup_check_file(name, text_view(file.content), reason, file.machine);
         if (r != 0)
             return r;
-        if (!ARRAY_GROW(backup->files, backup->file_count))
+        if (!ARRAY_ADD(backup->files, backup->file_count, file))
             return -ENOMEM;
-        backup->files[backup->file_count++] = file;
     }
     return 0;
 }

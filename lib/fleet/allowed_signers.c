@@ -174,11 +174,9 @@ static int add_line(AllowedSigners *signers, const char *principal, char *line, 
 
     if (r == 0 && allowed_signers_find(signers, bytes_view(&signer.key)))
         r = invalid(reason, "the key is on an earlier line, too");
-    if (r == 0 && !ARRAY_GROW(signers->signers, signers->count))
+    if (r == 0 && !ARRAY_ADD(signers->signers, signers->count, signer))
         r = -ENOMEM;
-    if (r == 0)
-        signers->signers[signers->count++] = signer;
-    else
+    if (r != 0)
         bytes_done(&signer.key);
     return r;
 }

@@ -108,18 +108,14 @@ FleetGroup *fleet_file_group(const FleetFile *file, const char *name)
 {
     FleetGroup wanted = {.name = (char *)name};
 
-    return file->groups
-               ? bsearch(&wanted, file->groups, file->group_count, sizeof(wanted), compare_groups)
-               : NULL;
+    return ARRAY_FIND(&wanted, file->groups, file->group_count, compare_groups);
 }
 
 FleetSecret *fleet_file_secret(const FleetFile *file, const char *name)
 {
     FleetSecret wanted = {.name = (char *)name};
 
-    return file->secret_count > 0 ? bsearch(&wanted, file->secrets, file->secret_count,
-                                            sizeof(wanted), compare_secrets)
-                                  : NULL;
+    return ARRAY_FIND(&wanted, file->secrets, file->secret_count, compare_secrets);
 }
 
 /* --- parsing --- */
@@ -293,10 +289,8 @@ static int parse_secret(Parser *parser, const char *name, struct json_object *va
                     LIMIT_FLEET_SECRET_BYTES);
     secret.name = strdup(name);
     r = secret.name ? parse_members(parser, value, members, "a secret", &secret) : -ENOMEM;
-    if (r == 0 && !ARRAY_GROW(file->secrets, file->secret_count))
+    if (r == 0 && !ARRAY_ADD(file->secrets, file->secret_count, TAKE(secret)))
         r = -ENOMEM;
-    if (r == 0)
-        file->secrets[file->secret_count++] = TAKE(secret);
     return r;
 }
 
@@ -314,10 +308,8 @@ static int parse_group(Parser *parser, const char *name, struct json_object *val
     r = parse_hosts_list(parser, value, false, &group.hosts);
     if (r == 0)
         group.name = strdup(name);
-    if (group.name && ARRAY_GROW(file->groups, file->group_count)) {
-        file->groups[file->group_count++] = group;
+    if (group.name && ARRAY_ADD(file->groups, file->group_count, group))
         return 0;
-    }
     free(group.name);
     strings_free(group.hosts);
     return r == 0 ? -ENOMEM : r;
@@ -414,10 +406,8 @@ int fleet_file_parse(BytesView text, Reason *reason, FleetFile *ret)
     r = parse_members(&parser, object, members, "the file", &file);
     if (r != 0)
         return r;
-    if (file.group_count > 0)
-        qsort(file.groups, file.group_count, sizeof(file.groups[0]), compare_groups);
-    if (file.secret_count > 0)
-        qsort(file.secrets, file.secret_count, sizeof(file.secrets[0]), compare_secrets);
+    ARRAY_SORT(file.groups, file.group_count, compare_groups);
+    ARRAY_SORT(file.secrets, file.secret_count, compare_secrets);
     r = check_groups(&file, reason);
     if (r == 0)
         *ret = TAKE(file);
@@ -426,10 +416,9 @@ int fleet_file_parse(BytesView text, Reason *reason, FleetFile *ret)
 
 int fleet_file_add_secret(FleetFile *file, FleetSecret *secret)
 {
-    if (!ARRAY_GROW(file->secrets, file->secret_count))
+    if (!ARRAY_ADD(file->secrets, file->secret_count, TAKE(*secret)))
         return -ENOMEM;
-    file->secrets[file->secret_count++] = TAKE(*secret);
-    qsort(file->secrets, file->secret_count, sizeof(file->secrets[0]), compare_secrets);
+    ARRAY_SORT(file->secrets, file->secret_count, compare_secrets);
     return 0;
 }
 

@@ -34,9 +34,7 @@ static int compare_credential(const void *name, const void *credential)
 
 const ManifestCredential *manifest_find(const Manifest *manifest, const CredentialName *name)
 {
-    return manifest->count == 0 ? NULL
-                                : bsearch(name, manifest->credentials, manifest->count,
-                                          sizeof(manifest->credentials[0]), compare_credential);
+    return ARRAY_FIND(name, manifest->credentials, manifest->count, compare_credential);
 }
 
 bool manifest_is_for(const Manifest *manifest, const FleetHost *host)
@@ -122,11 +120,10 @@ static int read_credentials(struct json_object *array, Reason *reason, Manifest 
         ManifestCredential credential;
         int r = read_credential(json_object_array_get_idx(array, i), reason, &name, &credential);
 
-        if (r == 0 && !ARRAY_GROW(manifest->credentials, manifest->count))
+        if (r == 0 && !ARRAY_ADD(manifest->credentials, manifest->count, credential))
             r = -ENOMEM;
         if (r != 0)
             return r;
-        manifest->credentials[manifest->count++] = credential;
     }
     return 0;
 }

@@ -52,9 +52,8 @@ static int add(PolicyEffects *effects, const CredentialName *name,
             effect.unit = credential->services[i];
             effect.action = credential->on_change;
         }
-        if (!ARRAY_GROW(effects->effects, effects->count))
+        if (!ARRAY_ADD(effects->effects, effects->count, effect))
             return -ENOMEM;
-        effects->effects[effects->count++] = effect;
     }
     return 0;
 }

@@ -107,10 +107,7 @@ int policy_put(Policy *policy, PolicyCredential *credential)
     }
     if (policy->count == LIMIT_POLICY_CREDENTIALS)
         return OUTCOME_TOO_LARGE;
-    if (!ARRAY_GROW(policy->credentials, policy->count))
-        return -ENOMEM;
-    policy->credentials[policy->count++] = TAKE(*credential);
-    return 0;
+    return ARRAY_ADD(policy->credentials, policy->count, TAKE(*credential)) ? 0 : -ENOMEM;
 }
 
 void policy_remove(Policy *policy, const char *id)

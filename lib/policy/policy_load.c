@@ -251,8 +251,7 @@ static void sort_names(char **names, size_t count)
 {
     size_t kept = 0;
 
-    if (count > 0)
-        qsort(names, count, sizeof(names[0]), compare_names);
+    ARRAY_SORT(names, count, compare_names);
     for (size_t i = 0; i < count; i++)
         if (kept > 0 && strcmp(basename(names[kept - 1]), basename(names[i])) == 0)
             free(names[i]);

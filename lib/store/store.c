@@ -487,8 +487,7 @@ static void merge(Listing *listing)
 {
     size_t count = 0;
 
-    if (listing->count > 0)
-        qsort(listing->entries, listing->count, sizeof(listing->entries[0]), compare_ids);
+    ARRAY_SORT(listing->entries, listing->count, compare_ids);
     for (size_t i = 0, end; i < listing->count; i = end) {
         const StoreEntry *first = &listing->entries[i];
 
@@ -560,8 +559,7 @@ int store_list(const Store *store, const char *machine, Reason *reason, StoreEnt
             continue;
         if (listing.count > LIMIT_MACHINE_ENTRIES)
             listing.count = LIMIT_MACHINE_ENTRIES;
-        if (listing.count > 0)
-            qsort(listing.entries, listing.count, sizeof(StoreEntry), compare_entries);
+        ARRAY_SORT(listing.entries, listing.count, compare_entries);
         *ret = TAKE_PTR(listing.entries);
         *ret_count = listing.count;
         return 0;
