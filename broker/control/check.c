@@ -34,12 +34,11 @@ static void write_record(const Check *check, int rc)
 {
     AuditSink *sink = check->order.connections->audit;
 
-    sink->write(sink, &(AuditRecord){
+    audit_write(sink, &(AuditRecord){
                           .verdict = AUDIT_CHECKED,
                           .live = check->delivery == POLICY_LIVE,
                           .machine = check->name.machine,
                           .id = check->name.id,
-                          .unit = "",
                           .peer_pid = check->peer.pid,
                           .peer_uid = check->peer.uid,
                           .outcome = rc,

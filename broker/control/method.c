@@ -131,15 +131,10 @@ static int flush_keys(MethodCall *call)
 
     json_add_number(call->reply, "flushed",
                     key_cache_flush(call->environment->connections->tpm.cache));
-    sink->write(sink, &(AuditRecord){
+    audit_write(sink, &(AuditRecord){
                           .verdict = AUDIT_FLUSHED,
-                          .machine = "",
-                          .id = "",
-                          .unit = "",
                           .peer_pid = call->peer->pid,
                           .peer_uid = call->peer->uid,
-                          .reason = "",
-                          .key = "",
                           .usec = monotonic_usec() - begun,
                       });
     return 0;
@@ -177,7 +172,7 @@ struct json_object *method_event(const AuditRecord *record)
     add_known(event, "key", record->key);
     json_add_flag(event, "sealedOutside", record->sealed_outside);
     json_add_flag(event, "predecessor", record->predecessor);
-    if (record->fleet && record->fleet[0]) {
+    if (record->fleet[0]) {
         json_add_text(event, "fleet", record->fleet);
         json_add_number(event, "sequence", record->sequence);
     }

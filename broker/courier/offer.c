@@ -57,16 +57,12 @@ static void write_record(const Offer *offer, int rc, const Reason *reason)
 {
     AuditSink *sink = offer->order.connections->audit;
 
-    sink->write(sink, &(AuditRecord){
+    audit_write(sink, &(AuditRecord){
                           .verdict = rc == 0 ? AUDIT_ACCEPTED : AUDIT_REJECTED,
-                          .machine = "",
-                          .id = "",
-                          .unit = "",
                           .peer_pid = offer->order.peer.pid,
                           .peer_uid = offer->order.peer.uid,
                           .outcome = rc,
                           .reason = reason->text,
-                          .key = "",
                           .fleet = offer->fleet,
                           .sequence = offer->sequence,
                           .usec = monotonic_usec() - offer->begun,

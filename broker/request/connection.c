@@ -59,7 +59,7 @@ static void write_record(Connection *c, AuditVerdict verdict)
 {
     AuditSink *sink = c->set->audit;
 
-    sink->write(sink, &(AuditRecord){
+    audit_write(sink, &(AuditRecord){
                           .verdict = verdict,
                           .live = machine_of(c) != NULL,
                           .machine = c->decision.name.machine,

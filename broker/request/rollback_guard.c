@@ -17,16 +17,12 @@ static void write_record(const RollbackGuard *guard)
 {
     AuditSink *sink = guard->audit;
 
-    sink->write(sink, &(AuditRecord){
+    audit_write(sink, &(AuditRecord){
                           .verdict = AUDIT_ROLLED_BACK,
-                          .machine = "",
-                          .id = "",
-                          .unit = "",
                           .peer_uid = geteuid(),
                           .peer_pid = getpid(),
                           .outcome = guard->rc,
                           .reason = guard->reason.text,
-                          .key = "",
                       });
 }
 

@@ -247,14 +247,12 @@ static void write_entry(const Operation *operation, Message *message)
     bool ours = message->uid == operation->uid && message->pid == operation->pid;
 
     message->verb[sizeof(message->verb) - 1] = '\0';
-    sink->write(sink, &(AuditRecord){
+    audit_write(sink, &(AuditRecord){
                           .verdict = audit_verdict_of_change(message->verb, message->removed),
                           .machine = message->name.machine,
                           .id = message->name.id,
-                          .unit = "",
                           .peer_pid = message->pid,
                           .peer_uid = message->uid,
-                          .reason = "",
                           .key = message->key.fingerprint,
                           .sealed_outside = message->key.outside,
                           .fleet = message->origin.fleet,

@@ -227,21 +227,13 @@ const Verb fleet_show = {
 /* Somebody who can make this host accept an old set again is worth an entry. */
 static void record_reset(const FleetSet *set)
 {
-    AuditSink *sink = audited_commit_journal();
-
-    if (sink)
-        sink->write(sink, &(AuditRecord){
-                              .verdict = AUDIT_RESET,
-                              .machine = "",
-                              .id = "",
-                              .unit = "",
-                              .peer_pid = getpid(),
-                              .peer_uid = getuid(),
-                              .reason = "",
-                              .key = "",
-                              .fleet = set->fleet,
-                              .sequence = set->statement.sequence,
-                          });
+    audit_write(audited_commit_journal(), &(AuditRecord){
+                                              .verdict = AUDIT_RESET,
+                                              .peer_pid = getpid(),
+                                              .peer_uid = getuid(),
+                                              .fleet = set->fleet,
+                                              .sequence = set->statement.sequence,
+                                          });
 }
 
 static int confirm_reset(const Options *options, const FleetSet *set, Reason *reason)

@@ -111,15 +111,11 @@ static void tell(const char *what)
     AuditSink *sink = audited_commit_journal();
 
     if (sink) {
-        sink->write(sink, &(AuditRecord){
+        audit_write(sink, &(AuditRecord){
                               .verdict = AUDIT_PROTECTION,
-                              .machine = "",
-                              .id = "",
-                              .unit = "",
                               .peer_pid = getpid(),
                               .peer_uid = getuid(),
                               .reason = what,
-                              .key = "",
                           });
         if (sink->attach)
             sink->attach(sink, NULL);

@@ -264,6 +264,19 @@ static void journal_attach(AuditSink *sink, sd_event *event)
     }
 }
 
+void audit_write(AuditSink *sink, const AuditRecord *record)
+{
+    AuditRecord known = *record;
+    const char **texts[] = {&known.machine, &known.id,  &known.unit,
+                            &known.reason,  &known.key, &known.fleet};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (!*texts[i])
+            *texts[i] = "";
+    if (sink)
+        sink->write(sink, &known);
+}
+
 AuditSink *audit_journal(const char *path)
 {
     static JournalSink journal = {

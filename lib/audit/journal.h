@@ -27,6 +27,10 @@ struct AuditSink {
     void *userdata;
 };
 
+/* Writes RECORD, whose texts may also be NULL where they are unknown. SINK may be NULL, for none.
+ */
+void audit_write(AuditSink *sink, const AuditRecord *record);
+
 static inline bool audit_sink_full(const AuditSink *sink)
 {
     return sink->full && sink->full(sink);

@@ -77,16 +77,11 @@ static void add_if_known(AuditEntry *entry, const char *name, const char *value)
         add(entry, name, value);
 }
 
-static bool is_of_fleet(const AuditRecord *record)
-{
-    return record->fleet && record->fleet[0];
-}
-
 /* "web@db-password", or as much as is known, whether its predecessor was used, and which fleet it
  * comes from, or else whether somebody else may have sealed it. */
 static void format_subject(const AuditRecord *record, char *text, size_t size)
 {
-    if (record->machine[0] && record->id[0] && is_of_fleet(record))
+    if (record->machine[0] && record->id[0] && record->fleet[0])
         snprintf(text, size, "%s@%s (%sfleet %s, sequence %llu)", record->machine, record->id,
                  record->predecessor ? "its predecessor, " : "", record->fleet,
                  (unsigned long long)record->sequence);
@@ -183,7 +178,7 @@ void audit_entry_format(const AuditRecord *record, AuditEntry *ret)
         add(ret, "NSPAWN_CREDS_SEALED_OUTSIDE", "yes");
     if (record->predecessor)
         add(ret, "NSPAWN_CREDS_PREDECESSOR", "yes");
-    if (is_of_fleet(record)) {
+    if (record->fleet[0]) {
         add(ret, "NSPAWN_CREDS_FLEET", record->fleet);
         add_formatted(ret, "NSPAWN_CREDS_SEQUENCE", "%llu", (unsigned long long)record->sequence);
     }

@@ -43,7 +43,7 @@ typedef enum AuditVerdict {
     _AUDIT_VERDICT_MAX,
 } AuditVerdict;
 
-/* All strings are borrowed, never NULL but for .fleet, "" where unknown. */
+/* All strings are borrowed, and "" where unknown, or for audit_write() NULL. */
 typedef struct AuditRecord {
     AuditVerdict verdict;
     bool live; /* UNIT is a unit inside the machine, by the machine's own account */
@@ -58,7 +58,7 @@ typedef struct AuditRecord {
     bool
         sealed_outside; /* outside this TPM: anybody who knows its storage key may have sealed it */
     bool predecessor;   /* the file before one for other PCR values was used */
-    const char *fleet;  /* that the sealed file came from; NULL like "" */
+    const char *fleet;  /* that the sealed file came from */
     uint64_t sequence;  /* of the fleet's statement */
     uint64_t usec;      /* from accept to the end of the answer, µs */
 } AuditRecord;

@@ -87,18 +87,16 @@ static void write_entry(void *userdata, const CredentialName *name, bool removed
 
     if (!removed && store_read(audit->store, name, NULL, &file) == 0)
         key = credential_key_label(bytes_view(&file));
-    audit->sink->write(audit->sink, &(AuditRecord){
-                                        .verdict = audit_verdict_of_change(origin->verb, removed),
-                                        .machine = name->machine,
-                                        .id = name->id,
-                                        .unit = "",
-                                        .peer_pid = origin->pid,
-                                        .peer_uid = origin->uid,
-                                        .reason = "",
-                                        .key = key.fingerprint,
-                                        .sealed_outside = key.outside,
-                                        .usec = monotonic_usec() - audit->begun,
-                                    });
+    audit_write(audit->sink, &(AuditRecord){
+                                 .verdict = audit_verdict_of_change(origin->verb, removed),
+                                 .machine = name->machine,
+                                 .id = name->id,
+                                 .peer_pid = origin->pid,
+                                 .peer_uid = origin->uid,
+                                 .key = key.fingerprint,
+                                 .sealed_outside = key.outside,
+                                 .usec = monotonic_usec() - audit->begun,
+                             });
 }
 
 AuditSink *audited_commit_journal(void)

@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static AuditEntry entry;
     char texts[INPUT_MAX + TEXTS] = {0}, *text[TEXTS], *at = texts;
-    AuditRecord record = {.peer_pid = 7, .peer_uid = 8, .usec = 9};
+    AuditRecord record = {.peer_pid = 7, .peer_uid = 8, .fleet = "", .usec = 9};
 
     if (size < 2 || size > INPUT_MAX)
         return 0;

@@ -54,10 +54,7 @@ static int tear_down(void **state)
 static void write_entries(const Journal *journal, unsigned from, unsigned count)
 {
     for (unsigned i = from; i < from + count; i++)
-        journal->sink->write(
-            journal->sink,
-            &(AuditRecord){
-                .machine = "web", .id = "x", .unit = "", .reason = "", .key = "", .usec = i});
+        audit_write(journal->sink, &(AuditRecord){.machine = "web", .id = "x", .usec = i});
 }
 
 /* Reads the journal's next entry into TEXT; returns false if there is none. */

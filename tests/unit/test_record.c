@@ -17,6 +17,7 @@ static const AuditRecord delivered = {
     .outcome = 0,
     .reason = "",
     .key = "0123456789abcdef",
+    .fleet = "",
     .usec = 1234,
 };
 
