@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 /* A line's room: two names, and a recipient or settings. */
@@ -196,17 +195,12 @@ typedef struct OwnedKey {
     const char *key, *host;
 } OwnedKey;
 
-/* Compares A and B, of these lengths. */
-static int compare_parts(const char *a, size_t first, const char *b, size_t second)
-{
-    int r = memcmp(a, b, first < second ? first : second);
-
-    return r != 0 ? r : (first > second) - (first < second);
-}
-
+/* The first words of A and B; no word contains a character below the space. */
 static int compare_words(const char *a, const char *b)
 {
-    return compare_parts(a, strcspn(a, " "), b, strcspn(b, " "));
+    size_t first = strcspn(a, " "), second = strcspn(b, " ");
+
+    return strncmp(a, b, first > second ? first : second);
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -308,143 +302,4 @@ int inventory_copy(const Inventory *inventory, Inventory *ret)
 
     inventory_write(inventory, &writer);
     return take(&writer, ret);
-}
-
-/* --- comparing --- */
-
-typedef struct Comparison {
-    char ***lines; /* the result */
-    size_t *count;
-    char secret[LIMIT_FLEET_SECRET_BYTES + 1]; /* of the matches that are collected */
-    Writer added, removed;                     /* hosts that get it, or no longer */
-    size_t added_count, hosts;                 /* how many get it now, of how many */
-    bool kept;                                 /* a host gets it as before */
-    bool failed;
-} Comparison;
-
-__attribute__((format(printf, 2, 3))) static void say(Comparison *comparison, const char *format,
-                                                      ...)
-{
-    _cleanup_(freep) char *line = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
-    if (vasprintf(&line, format, arguments) < 0)
-        line = NULL;
-    va_end(arguments);
-    comparison->failed |= !line || !strings_add(comparison->lines, comparison->count, line);
-}
-
-/* Says which hosts get the last secret, or no longer. */
-static void flush_matches(Comparison *comparison)
-{
-    _cleanup_(writer_done) Writer added = TAKE(comparison->added),
-                                  removed = TAKE(comparison->removed);
-
-    if (added.bytes.size > 0 && comparison->added_count == comparison->hosts)
-        say(comparison, "secret %s: now for all %zu hosts", comparison->secret, comparison->hosts);
-    else if (added.bytes.size > 0)
-        say(comparison, "secret %s: now %sfor%.*s", comparison->secret,
-            comparison->kept ? "also " : "", (int)added.bytes.size, (const char *)added.bytes.data);
-    if (removed.bytes.size > 0)
-        say(comparison, "secret %s: no longer for%.*s", comparison->secret, (int)removed.bytes.size,
-            (const char *)removed.bytes.data);
-    comparison->failed |= added.failed || removed.failed;
-    comparison->added_count = 0;
-    comparison->kept = false;
-}
-
-/* REST is "SECRET HOST"; the host got the secret BEFORE, or gets it AFTER, or both. */
-static void match(Comparison *comparison, const char *rest, bool before, bool after)
-{
-    const char *host = strchr(rest, ' ');
-    size_t length = host ? (size_t)(host - rest) : 0;
-
-    if (!host || length >= sizeof(comparison->secret))
-        return;
-    if (strlen(comparison->secret) != length || memcmp(comparison->secret, rest, length) != 0) {
-        flush_matches(comparison);
-        memcpy(comparison->secret, rest, length);
-        comparison->secret[length] = '\0';
-    }
-    if (before && after)
-        comparison->kept = true;
-    else
-        writer_text(after ? &comparison->added : &comparison->removed, host);
-    comparison->added_count += !before;
-}
-
-/* Where the value of a line begins; its end if it has none. */
-static const char *value_of(const char *line)
-{
-    const char *name = strchr(line, ' '), *value = name ? strchr(name + 1, ' ') : NULL;
-
-    if (!value || strncmp(line, "match ", 6) == 0 || strncmp(line, "recipient ", 10) == 0)
-        return line + strlen(line);
-    return value;
-}
-
-/* The lines BEFORE and AFTER are about the same and differ, but for matches; either may be NULL. A
- * host that is new is said with its key, and a secret with its settings. */
-static void differ(Comparison *comparison, const char *before, const char *after)
-{
-    const char *line = after ? after : before ? before : "", *value = value_of(line);
-    const char *old = before ? value_of(before) : "", *name = strchr(line, ' ');
-    int length;
-
-    if (!name)
-        return;
-    name++;
-    length = (int)(value - name);
-    if (strncmp(line, "match ", 6) == 0)
-        match(comparison, name, before, after);
-    else if (strncmp(line, "recipient ", 10) == 0)
-        say(comparison, "recipient %s: %s", name, after ? "added" : "removed");
-    else if (strncmp(line, "key ", 4) == 0 && after)
-        say(comparison,
-            before ? "host %.*s: ANOTHER KEY,%s instead of%s"
-                   : "host %.*s: added, with the key%s%s",
-            length, name, value, old);
-    else if (strncmp(line, "host ", 5) == 0 && before)
-        say(comparison, "host %.*s: %s", length, name,
-            after ? "another identity (key, PCR values or names)" : "removed");
-    else if (strncmp(line, "proof ", 6) == 0)
-        say(comparison, after ? "host %.*s: proved by%s" : "host %.*s: NO LONGER PROVED", length,
-            name, value);
-    else if (strncmp(line, "rule ", 5) == 0)
-        say(comparison,
-            after ? "hosts have to be proved (%s)" : "hosts need NO PROOF any more (%s)", name);
-    else if (strncmp(line, "secret ", 7) == 0 && before)
-        say(comparison, "secret %.*s: %s", length, name,
-            after ? "another value, or encrypted again" : "removed");
-    else if (strncmp(line, "settings ", 9) == 0 && after)
-        say(comparison, before ? "secret %.*s: as%s instead of%s" : "secret %.*s: added, as%s%s",
-            length, name, value, old);
-}
-
-/* Compares what two lines are about. No name contains a character below the space. */
-static int compare_subjects(const char *a, const char *b)
-{
-    return compare_parts(a, (size_t)(value_of(a) - a), b, (size_t)(value_of(b) - b));
-}
-
-int inventory_compare(const Inventory *before, const Inventory *after, char ***lines, size_t *count)
-{
-    Comparison comparison = {.lines = lines, .count = count};
-    size_t i = 0, j = 0;
-
-    for (size_t k = 0; k < after->count; k++)
-        comparison.hosts += strncmp(after->lines[k], "host ", 5) == 0;
-    while (i < before->count || j < after->count) {
-        int order = i == before->count  ? 1
-                    : j == after->count ? -1
-                                        : compare_subjects(before->lines[i], after->lines[j]);
-        const char *old = order <= 0 ? before->lines[i++] : NULL,
-                   *new = order >= 0 ? after->lines[j++] : NULL;
-
-        if (!old || !new || strcmp(old, new) != 0 || strncmp(old, "match ", 6) == 0)
-            differ(&comparison, old, new);
-    }
-    flush_matches(&comparison);
-    return comparison.failed ? -ENOMEM : 0;
 }
