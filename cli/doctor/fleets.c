@@ -118,6 +118,40 @@ static void check_apply(Doctor *doctor)
     }
 }
 
+/* Without it, nothing new comes from the carrier. A host without "carrier" gets its sets some other
+ * way. */
+static void check_courier(Doctor *doctor, const char *fleet)
+{
+    _cleanup_(fleet_config_done) FleetConfig config = {0};
+    char unit[MANAGER_UNIT_BYTES];
+    Reason reason = {0};
+    ManagerUnit state;
+    bool idle;
+    int r;
+
+    if (!doctor->manager || fleet_config_load(doctor->context, fleet, NULL, &config) != 0 ||
+        !config.carrier.root)
+        return;
+    snprintf(unit, sizeof(unit), "nspawn-creds-courier@%s.service", fleet);
+    r = manager_unit(doctor->manager, unit, &reason, &state);
+    if (r != 0)
+        doctor_say(doctor, doctor_level(r), "%s", reason.text);
+    if (r != 0 || strcmp(state.active, "active") == 0)
+        return;
+    idle = strcmp(state.active, "inactive") == 0; /* "activating" after a failure */
+    doctor_say(doctor, idle ? DOCTOR_WARNING : DOCTOR_PROBLEM,
+               "%s %s: nothing new gets from the carrier to this host", unit,
+               strcmp(state.load, "not-found") == 0  ? "does not exist"
+               : strcmp(state.active, "failed") == 0 ? "has failed"
+                                                     : "does not run");
+    if (strcmp(state.load, "not-found") == 0)
+        doctor_advice(doctor, "On Debian it is in the package nspawn-creds-fleet");
+    else if (idle)
+        doctor_remedy(doctor, "systemctl enable --now %s", unit);
+    else
+        doctor_advice(doctor, "journalctl --unit=%s says why", unit);
+}
+
 static void check_fleet(Doctor *doctor, const char *fleet)
 {
     uint64_t now = doctor->context->now(doctor->context);
@@ -135,6 +169,7 @@ static void check_fleet(Doctor *doctor, const char *fleet)
         say_signers(doctor, &status, now);
     say_age(doctor, &status, now);
     say_applied(doctor, fleet);
+    check_courier(doctor, fleet);
     if (say_files(doctor, fleet) == 0 && doctor->count == before)
         doctor_say(doctor, DOCTOR_OK, "fleet %s: sequence %" PRIu64 ", %zu %s", fleet,
                    status.sequence, status.credentials,
