@@ -34,6 +34,8 @@ in
 {
   inherit used root hosts sealed;
   host = cfg.fleetHost;
+  # Those that sign for this host, which is something else.
+  fleets = builtins.attrNames cfg.fleets;
   hasHost = builtins.elem cfg.fleetHost hosts;
 
   # The sealed file of a container's credential, which need not exist.

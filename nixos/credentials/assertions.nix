@@ -12,6 +12,21 @@
 }:
 let
   sources = import ./sources.nix { inherit lib; };
+
+  # Which types of generated secrets have which settings.
+  recipeMembers = {
+    length = [ "password" ];
+    alphabet = [ "password" ];
+    bytes = [
+      "hex"
+      "base64"
+    ];
+  };
+  lengthOf = {
+    password = "length";
+    hex = "bytes";
+    base64 = "bytes";
+  };
 in
 lib.concatLists (
   lib.mapAttrsToList (
@@ -83,7 +98,38 @@ lib.concatLists (
               ${option}.${placeholder}, with its own source.
             '';
           }) (common.placeholders value);
+        generate =
+          at: value:
+          map
+            (member: {
+              assertion = value.${member} == null || builtins.elem value.type recipeMembers.${member};
+              message = ''
+                ${at}.${member}: a secret of type "${value.type}" has no ${member}; ${member} is for
+                ${lib.concatStringsSep " and " recipeMembers.${member}}. Remove it${
+                  lib.optionalString (lengthOf ? ${value.type}) ", or set ${lengthOf.${value.type}}"
+                }.
+              '';
+            })
+            (builtins.attrNames recipeMembers);
+        fleet = at: value: [
+          {
+            assertion = builtins.elem value fleet.fleets;
+            message = ''
+              ${at}: this host belongs to no fleet "${value}"${
+                if fleet.fleets == [ ] then "" else ", but to: ${lib.concatStringsSep ", " fleet.fleets}"
+              }. Use the name of one, or
+              say who signs for this one: services.nspawn-creds.fleets.${value}.signers = [ "…" ].
+            '';
+          }
+        ];
       };
+
+      # The only source, as an option, for messages.
+      source = (builtins.head given).option;
+      is = tags: lib.all (s: builtins.elem s.tag tags) given;
+      sealedType = lib.findFirst (type: type != null) null (
+        map (s: if s.tag == "sealed" then files.keyType s.value else null) given
+      );
     in
     [
       {
@@ -117,6 +163,42 @@ lib.concatLists (
         message = ''
           ${here}.delivery: with "native", systemd can only open sealed files. Use sealed = ./${id}.cred
           or fromStore = true, or delivery = "boot".
+        '';
+      }
+      {
+        assertion = c.keyType == null || c.delivery != "native";
+        message = ''
+          ${here}.keyType: with delivery = "native" systemd opens the sealed file, with any key type. Remove
+          keyType, or set delivery = "boot".
+        '';
+      }
+      {
+        assertion =
+          c.keyType == null
+          || is [
+            "sealed"
+            "store"
+            "generate"
+            "fleet"
+          ];
+        message = ''
+          ${here}.keyType: a credential from ${source} is not sealed for this container, and has no key type.
+          Remove keyType, or set it for the credentials that this one is made of.
+        '';
+      }
+      {
+        assertion = c.keyType == null || sealedType == null || sealedType == c.keyType;
+        message = ''
+          ${here}.keyType: the file in ${source} is sealed with "${toString sealedType}", and the broker refuses all but
+          "${toString c.keyType}". Remove keyType, or seal the secret again, on the host itself:
+          nspawn-creds encrypt --with-key=${toString c.keyType} --name=${machine}@${id} FILE ${id}.cred
+        '';
+      }
+      {
+        assertion = c.onFailure == "keep" || is [ "fleet" ];
+        message = ''
+          ${here}.onFailure: only a fleet's value can be taken back if a service fails, and this one comes
+          from ${source}. Remove onFailure, or set fleet = "…".
         '';
       }
       {

@@ -7,9 +7,14 @@ let
   # Evaluation copies a path literal to the store; a string may point into it.
   inStore = path: builtins.isPath path || lib.hasPrefix builtins.storeDir path;
   command = file: "nspawn-creds seal --host=HOST.json --name=${machine}@${id} ${file} ${id}.cred";
+  keyTypeOf = import ./sealed.nix;
 in
 {
   inherit command;
+
+  # The key type of a sealed file that is there, null for any other.
+  keyType =
+    value: if builtins.isPath value && builtins.pathExists value then keyTypeOf value else null;
 
   file = at: value: [
     {
@@ -39,7 +44,7 @@ in
           '';
         }
         {
-          assertion = !builtins.pathExists value || import ./sealed.nix { inherit lib; } value;
+          assertion = !builtins.pathExists value || keyTypeOf value != null;
           message = ''
             ${at}: ${toString value} is not a sealed credential, but would be copied to the Nix store.
             If it is the secret itself, seal it: ${command "FILE"},

@@ -42,9 +42,10 @@ in
       default = null;
       example = "host+tpm2";
       description = ''
-        The key type that the sealed file must have, or the broker refuses it. With `host+tpm2`
-        only root on the host can have sealed it. For {option}`sealed`, {option}`fromStore`,
-        {option}`generate` and {option}`fleet`, except with `native` delivery.
+        The key type that the sealed file must have, or the broker refuses it. With `host+tpm2` or `host`
+        only root on the host can have sealed it. {command}`nspawn-creds seal` seals with `tpm2`, and
+        {command}`nspawn-creds encrypt --with-key=` on the host with each of them. For {option}`sealed`,
+        {option}`fromStore`, {option}`generate` and {option}`fleet`, except with `native` delivery.
       '';
     };
     onChange = mkOption {

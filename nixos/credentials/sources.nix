@@ -29,17 +29,17 @@ let
         example = "password";
         description = "Kind of secret: a password, random bytes as text, a UUID or a private key.";
       };
-      length = unsetOr types.ints.positive {
-        example = 32;
-        description = "Length of a password, in characters.";
+      length = unsetOr (types.ints.between 1 1024) {
+        example = 20;
+        description = "Length of a password, in characters; 32 unless you set it.";
       };
       alphabet = unsetOr types.str {
         example = "abcdefghjkmnpqrstuvwxyz23456789";
-        description = "Characters that a password may contain.";
+        description = "Characters that a password may contain, each once; letters and digits unless you set it.";
       };
-      bytes = unsetOr types.ints.positive {
-        example = 32;
-        description = "Number of random bytes, for `hex` and `base64`.";
+      bytes = unsetOr (types.ints.between 8 1024) {
+        example = 16;
+        description = "Number of random bytes, for `hex` and `base64`; 32 unless you set it.";
       };
     };
   };

@@ -204,9 +204,12 @@ let
     lib.mapAttrs
       (
         _: credentials:
-        web {
-          config = { };
-          inherit credentials;
+        host {
+          services.nspawn-creds.fleets.prod.signers = [ "alice ssh-ed25519 AAAA" ];
+          virtualisation.nspawn.containers.web = {
+            config = { };
+            inherit credentials;
+          };
         }
       )
       {
@@ -1029,6 +1032,32 @@ let
         onChange = "restart";
         keyType = "host+tpm2";
       };
+    };
+    "the key type of a sealed file" = {
+      actual = map (name: import ../../nixos/credentials/sealed.nix (../vectors + "/${name}.cred")) [
+        "252-host-0"
+        "252-tpm2-pk"
+        "252-host+tpm2-pk"
+        "257-host-scoped-alice"
+        "257-host+tpm2-scoped-alice"
+        "262-tpm2-nopcr-1"
+        "262-host+tpm2-nopcr"
+        "262-tpm2-pk"
+        "262-host+tpm2-pk"
+        "262-null"
+      ];
+      expected = [
+        "host"
+        "tpm2-with-public-key"
+        "host+tpm2-with-public-key"
+        "host-scoped"
+        "host+tpm2-scoped"
+        "tpm2"
+        "host+tpm2"
+        "tpm2-with-public-key"
+        "host+tpm2-with-public-key"
+        null
+      ];
     };
     "a source is the same by its tag and by its short form" = {
       actual = lib.mapAttrs (_: c: [

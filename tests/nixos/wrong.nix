@@ -131,11 +131,14 @@ let
       says = "\"Prod\" is not the name of a fleet";
     };
     "a fleet's credential that systemd opens" = {
-      config = web {
-        config = { };
-        credentials.id = {
-          fleet = "prod";
-          delivery = "native";
+      config = host {
+        services.nspawn-creds.fleets.prod.signers = [ "alice ssh-ed25519 AAAA" ];
+        virtualisation.nspawn.containers.web = {
+          config = { };
+          credentials.id = {
+            fleet = "prod";
+            delivery = "native";
+          };
         };
       };
       option = "${option}.web.credentials.id.delivery";
@@ -424,6 +427,75 @@ let
       config = credential "id" { sealed = "./id.cred"; };
       option = "${option}.web.credentials.id.sealed";
       says = "without quotation marks";
+    };
+    "a fleet that signs nothing for this host" = {
+      config = host {
+        services.nspawn-creds.fleets.prod.signers = [ "alice ssh-ed25519 AAAA" ];
+        virtualisation.nspawn.containers.web = {
+          config = { };
+          credentials.id.fleet = "prdo";
+        };
+      };
+      option = "${option}.web.credentials.id.fleet";
+      says = ''this host belongs to no fleet "prdo", but to: prod.'';
+    };
+    "a required key type, and a file with another one" = {
+      config = credential "id" {
+        sealed = ../vectors/262-tpm2-nopcr-1.cred;
+        keyType = "host+tpm2";
+      };
+      option = "${option}.web.credentials.id.keyType";
+      says = "the file in sealed is sealed with \"tpm2\", and the broker refuses all but\n\"host+tpm2\". Remove keyType";
+    };
+    "a required key type, and a fleet's file with another one" = {
+      config = inFleet { } "password" { keyType = "tpm2"; };
+      option = "${option}.web.credentials.password.keyType";
+      says = ''is sealed with "host"'';
+    };
+    "a required key type of a template" = {
+      config = credential "id" {
+        template = "text";
+        keyType = "tpm2";
+      };
+      option = "${option}.web.credentials.id.keyType";
+      says = "a credential from template is not sealed";
+    };
+    "a required key type with native delivery" = {
+      config = credential "id" {
+        fromStore = true;
+        delivery = "native";
+        keyType = "tpm2";
+      };
+      option = "${option}.web.credentials.id.keyType";
+      says = ''set delivery = "boot"'';
+    };
+    "a store's value that a failure takes back" = {
+      config = credential "id" {
+        fromStore = true;
+        onFailure = "previous";
+      };
+      option = "${option}.web.credentials.id.onFailure";
+      says = "comes\nfrom fromStore. Remove onFailure";
+    };
+    "a generated password with a number of bytes" = {
+      config = credential "id" {
+        generate = {
+          type = "password";
+          bytes = 32;
+        };
+      };
+      option = "${option}.web.credentials.id.generate.bytes";
+      says = "bytes is for\nhex and base64. Remove it, or set length.";
+    };
+    "a generated key with a length" = {
+      config = credential "id" {
+        from.generate = {
+          type = "uuid";
+          length = 32;
+        };
+      };
+      option = "${option}.web.credentials.id.from.generate.length";
+      says = "length is for\npassword. Remove it.";
     };
     "native delivery of a share" = {
       config = credential "id" {
