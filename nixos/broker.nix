@@ -52,17 +52,38 @@ let
   rollback = "${dirOf cfg.store}/rollback";
   isDevice = lib.hasPrefix "/" cfg.tpm2.device;
 
+  # With a line for each credential, so that the line in a message of the check is one credential.
+  textOf =
+    policy:
+    let
+      inherit (builtins) toJSON;
+      lines = lib.mapAttrsToList (id: c: "  ${toJSON id}: ${toJSON c}") policy.credentials;
+    in
+    if builtins.attrNames policy == [ "credentials" ] && builtins.isAttrs policy.credentials then
+      "{\"credentials\": {\n${lib.concatStringsSep ",\n" lines}\n}}\n"
+    else
+      toJSON policy;
+
   # All policies are checked together, because one may share a credential of another. Their text keeps
-  # the sealed files in the Nix store alive.
+  # the sealed files in the Nix store alive. Nobody has written the files that a message names, and nobody
+  # can see them: the line follows.
   checked = pkgs.runCommand "nspawn-creds-policies" { preferLocalBuild = true; } ''
     mkdir "$out"
     cd "$out"
     ${lib.concatStrings (
       lib.mapAttrsToList (machine: policy: ''
-        cp ${pkgs.writeText "${machine}.json" (builtins.toJSON policy)} ${machine}.json
+        cp ${pkgs.writeText "${machine}.json" (textOf policy)} ${machine}.json
       '') cfg.policies
     )}
-    ${cfg.checkPackage}/bin/nspawn-creds check *.json
+    if ! faults=$(${cfg.checkPackage}/bin/nspawn-creds check *.json); then
+      while IFS= read -r fault; do
+        printf '%s\n' "$fault"
+        IFS=: read -r file line _ <<<"$fault"
+        [ ! -f "$file" ] || sed -n "$line{s/^ */    /;p}" "$file"
+      done <<<"$faults"
+      exit 1
+    fi
+    printf '%s\n' "$faults"
   '';
 
   # The files in policies that are written here. Those of NixOS containers come from options that check this.
