@@ -18,8 +18,10 @@
 #include "terminal/progress.h"
 #include "unit_size.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
 #define POLICY_FILE_MODE ((mode_t)0644)
@@ -593,20 +595,50 @@ int spec_output_sealed(const Options *options, const char *name, const char *pat
     return 0;
 }
 
-int spec_policy_files(const char *machine, Reason *reason, glob_t *ret)
+/* Adds FOLDER/FILE for each FILE in FOLDER that ends with SUFFIX; only that of MACHINE, unless it
+ * is NULL. A directory that does not exist has none. */
+static int list_files(const char *folder, const char *machine, const char *suffix, Reason *reason,
+                      char ***names, size_t *count)
 {
-    static const char *const ends[] = {".json", ".json.d/*.json"};
-    char pattern[LIMIT_MACHINE_BYTES + 64];
+    _cleanup_(closedirp) DIR *directory = opendir(folder);
+    size_t first = *count;
+    const char *file;
     int r = 0;
 
-    for (size_t i = 0; (r == 0 || r == GLOB_NOMATCH) && i < sizeof(ends) / sizeof(ends[0]); i++) {
-        snprintf(pattern, sizeof(pattern), POLICY_FOLDER "/%s%s", machine, ends[i]);
-        r = glob(pattern, GLOB_APPEND, NULL, ret);
+    if (!directory)
+        return errno == ENOENT ? 0
+                               : reason_set(reason, -errno, "cannot list the directory %s", folder);
+    while ((r = directory_next(directory, folder, reason, &file)) == 0 && file) {
+        size_t length = strlen(file) - strlen(suffix);
+        char path[PATH_MAX];
+
+        if (file[0] == '.' || !has_suffix(file, suffix) ||
+            (machine && (strlen(machine) != length || strncmp(file, machine, length) != 0)))
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", folder, file);
+        if (!strings_add(names, count, path))
+            return -ENOMEM;
     }
-    if (r != 0 && r != GLOB_NOMATCH)
-        return reason_set(reason, r == GLOB_NOSPACE ? -ENOMEM : -EIO,
-                          "cannot look into " POLICY_FOLDER);
-    return 0;
+    if (*count > first)
+        strings_sort(*names + first, *count - first);
+    return r;
+}
+
+int spec_policy_files(const char *machine, Reason *reason, char ***ret)
+{
+    _cleanup_(strings_freep) char **files = calloc(1, sizeof(*files)), **folders = NULL;
+    size_t count = 0, folder_count = 0;
+    int r = files ? 0 : -ENOMEM;
+
+    if (r == 0)
+        r = list_files(POLICY_FOLDER, machine, ".json", reason, &files, &count);
+    if (r == 0)
+        r = list_files(POLICY_FOLDER, machine, ".json.d", reason, &folders, &folder_count);
+    for (size_t i = 0; r == 0 && i < folder_count; i++)
+        r = list_files(folders[i], NULL, ".json", reason, &files, &count);
+    if (r == 0)
+        *ret = TAKE_PTR(files);
+    return r;
 }
 
 int spec_add_policy(const char *path, BytesView content, Reason *reason)

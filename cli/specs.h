@@ -9,8 +9,6 @@
 #include "client/reseal_as.h"
 #include "options.h"
 
-#include <glob.h>
-
 /* How to seal, as OPTIONS say; .host and .share_store are left to the caller. RET borrows from
  * OPTIONS. If the host key is missing, counts the credentials that need it. OUTCOME_USAGE for
  * options that contradict each other, and for a time of expiry that is over. */
@@ -115,8 +113,9 @@ int spec_output_sealed(const Options *options, const char *name, const char *pat
 /* Where the administrator's policies and nspawn-creds.conf are. */
 #define POLICY_FOLDER "/etc/nspawn-creds"
 
-/* Adds the files of MACHINE's policy that are there to RET, or for "*" those of all. */
-int spec_policy_files(const char *machine, Reason *reason, glob_t *ret);
+/* Lists the files of MACHINE's policy that are there, or for NULL those of all. RET ends with NULL.
+ * Returns 0 or a negative errno. */
+int spec_policy_files(const char *machine, Reason *reason, char ***ret);
 
 /* Writes a new file PATH there, and its directory if it is missing. -EEXIST. */
 int spec_add_policy(const char *path, BytesView content, Reason *reason);

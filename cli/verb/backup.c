@@ -7,6 +7,7 @@
  */
 
 #include "client/backup.h"
+#include "base/array.h"
 #include "base/json.h"
 #include "key/host_key.h"
 #include "policy/policy_load.h"
@@ -15,7 +16,6 @@
 #include "verb/verb.h"
 
 #include <errno.h>
-#include <glob.h>
 #include <limits.h>
 #include <string.h>
 
@@ -120,22 +120,30 @@ static int add_file(BackingUp *backing_up, const char *path, Reason *reason)
     return 0;
 }
 
-static int add_files(BackingUp *backing_up, Reason *reason)
+static void add_or_leave_out(BackingUp *backing_up, const char *path)
 {
-    _cleanup_(globfree) glob_t files = {0};
-    int r;
+    Reason reason = {0};
+    int r = add_file(backing_up, path, &reason);
 
-    (void)glob(POLICY_FOLDER "/" BACKUP_CONFIG_NAME, 0, NULL, &files);
-    r = spec_policy_files("*", reason, &files);
     if (r != 0)
-        return r;
-    for (size_t i = 0; i < files.gl_pathc; i++) {
-        Reason why = {0};
-        int rc = add_file(backing_up, files.gl_pathv[i], &why);
+        left_out(backing_up, r, path, &reason);
+}
 
-        if (rc != 0)
-            left_out(backing_up, rc, files.gl_pathv[i], &why);
-    }
+static int add_files(BackingUp *backing_up)
+{
+    static const char config[] = POLICY_FOLDER "/" BACKUP_CONFIG_NAME;
+    _cleanup_(strings_freep) char **files = NULL;
+    Reason reason = {0};
+    int r = spec_policy_files(NULL, &reason, &files);
+
+    if (r == -ENOMEM)
+        return r;
+    if (r != 0)
+        left_out(backing_up, r, POLICY_FOLDER, &reason);
+    if (access(config, F_OK) == 0 || errno != ENOENT)
+        add_or_leave_out(backing_up, config);
+    for (char **file = files; file && *file; file++)
+        add_or_leave_out(backing_up, *file);
     return 0;
 }
 
@@ -195,7 +203,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0)
         r = add_store(&backing_up, &reason);
     if (r == 0 && !options->store)
-        r = add_files(&backing_up, &reason);
+        r = add_files(&backing_up);
     if (r == 0)
         r = backup_print(backing_up.backup, &reason, &text);
     /* what restore would refuse is no backup */

@@ -54,7 +54,7 @@ static bool is_stored(const Options *options, const char *machine, const char *i
 
 /* Reports what was removed, and whether another policy applies now. */
 static void report(const Context *context, const Options *options, const char *machine,
-                   const glob_t *files, size_t removed)
+                   char **files, size_t removed)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     PolicyFault fault = {0};
@@ -65,18 +65,18 @@ static void report(const Context *context, const Options *options, const char *m
         struct json_object *object = json_object_new_object(), *list = json_object_new_array();
 
         for (size_t i = 0; i < removed; i++)
-            json_object_array_add(list, json_object_new_string(files->gl_pathv[i]));
+            json_object_array_add(list, json_object_new_string(files[i]));
         json_add_text(object, "machine", machine);
         json_add(object, "removed", list);
         json_add(object, "otherPolicy", json_object_new_boolean(other));
         output_json(object, options->json);
         return;
     }
-    if (files->gl_pathc == 0)
+    if (!files || !files[0])
         printf("%s has no policy in /etc/nspawn-creds%s\n", machine,
                hint.text[0] ? hint.text : ".");
     for (size_t i = 0; i < removed; i++)
-        printf("Removed %s.\n", files->gl_pathv[i]);
+        printf("Removed %s.\n", files[i]);
     if (other)
         output_note("%s has a policy in another directory, which applies now. To hide it: ln -s "
                     "/dev/null /etc/nspawn-creds/%s.json",
@@ -97,21 +97,20 @@ static int reload(Reason *reason)
 static int disable_machine(const Context *context, const Options *options, const char *machine,
                            Reason *reason)
 {
-    _cleanup_(globfree) glob_t files = {0};
+    _cleanup_(strings_freep) char **files = NULL;
     size_t removed = 0;
     int r = spec_policy_files(machine, reason, &files);
 
-    if (r == 0 && files.gl_pathc > 0)
-        r = confirm(options, reason, "Remove %s%s?", files.gl_pathv[0],
-                    files.gl_pathc > 1 ? " and its drop-ins" : "");
-    while (r == 0 && removed < files.gl_pathc) {
-        r = remove_file(files.gl_pathv[removed], reason);
+    if (r == 0 && files[0])
+        r = confirm(options, reason, "Remove %s%s?", files[0], files[1] ? " and its drop-ins" : "");
+    while (r == 0 && files[removed]) {
+        r = remove_file(files[removed], reason);
         removed += r == 0;
     }
     if (r == 0 && removed > 0)
         r = reload(reason);
     if (r == 0 || removed > 0)
-        report(context, options, machine, &files, removed);
+        report(context, options, machine, files, removed);
     return r;
 }
 

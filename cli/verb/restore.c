@@ -9,6 +9,7 @@
  * backup's value does not open on this host.
  */
 
+#include "base/array.h"
 #include "base/base64.h"
 #include "base/fsutil.h"
 #include "client/backup.h"
@@ -22,7 +23,6 @@
 #include "verb/verb.h"
 
 #include <errno.h>
-#include <glob.h>
 #include <string.h>
 
 /* POLICY_FOLDER, and the longest name of a file in a backup. */
@@ -175,13 +175,13 @@ static void format_path(const char *name, char path[PATH_BYTES])
  * policies together are neither. */
 static bool is_here(const BackupFile *file)
 {
-    _cleanup_(globfree) glob_t found = {0};
+    _cleanup_(strings_freep) char **found = NULL;
     char path[PATH_BYTES];
 
     format_path(file->name, path);
     if (!file->machine[0])
         return access(path, F_OK) == 0;
-    return spec_policy_files(file->machine, NULL, &found) != 0 || found.gl_pathc > 0;
+    return spec_policy_files(file->machine, NULL, &found) != 0 || found[0];
 }
 
 static int plan_file(Restoring *restoring, const BackupFile *file)
