@@ -6,7 +6,8 @@
  *
  * Their files are root's alone. The service manager reads them and passes copies to the courier, as
  * credentials with the names of the files (nspawn-creds-courier@.service). An administrator who
- * runs the program has none, and the files themselves are used.
+ * runs the program has none, and the files themselves are used. main.c keeps what root has read for
+ * "enrol --user=".
  */
 
 #include "secret/secret.h"

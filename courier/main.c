@@ -14,12 +14,16 @@
 #include "base/fsutil.h"
 #include "base/long_option.h"
 #include "protocol/client.h"
+#include "secret/secret.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 typedef struct CourierOptions {
     const char *carrier;
@@ -147,8 +151,35 @@ static int check_files(const CarrierSettings *settings, Reason *reason)
     return 0;
 }
 
-/* Before it reaches the network. The carrier's description was read as root; its files of keys and
- * passwords are read as USER. */
+/* Keeps in memory what is in the file of MEMBER, which only root may have to read, for a process
+ * that is not root any more. check_files() says why a file cannot be opened. */
+static int keep_file(CarrierSettings *settings, const char *member, const char **file,
+                     Reason *reason)
+{
+    _cleanup_(closep) int fd = *file ? open(*file, O_RDONLY | O_CLOEXEC | O_NOCTTY) : -1, kept = -1;
+    _cleanup_(secret_freep) Secret *content = NULL;
+    struct json_object *text = json_object_object_get(settings->root, member);
+    char path[32];
+    int r;
+
+    if (fd < 0)
+        return 0;
+    r = secret_read_fd(fd, LIMIT_CONFIG_BYTES, reason, &content);
+    if (r != 0)
+        return reason_prefix(reason, r, "%.160s", *file);
+    kept = memfd_create("credential", MFD_CLOEXEC);
+    r = kept < 0 ? -errno : file_write_fd(kept, secret_view(content));
+    if (r != 0)
+        return reason_set(reason, r, "cannot keep %.160s in memory", *file);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", TAKE_FD(kept));
+    if (!json_object_set_string(text, path))
+        return -ENOMEM;
+    *file = json_object_get_string(text);
+    return 0;
+}
+
+/* Before it reaches the network. Root has read the carrier's description, which is root's word, and
+ * what the service manager would pass to the service. USER reads the other files. */
 static int become(const char *user, Reason *reason)
 {
     const struct passwd *entry;
@@ -183,6 +214,10 @@ static int read_carrier(const char *path, const char *user, Reason *reason, Carr
         r = carrier_settings_parse(object, &why, ret);
     if (r > 0)
         return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG, "%s: %.200s", path, why.text);
+    if (r == 0 && user)
+        r = keep_file(ret, "key", &ret->key, reason);
+    if (r == 0 && user)
+        r = keep_file(ret, "passwordFile", &ret->password_file, reason);
     if (r == 0)
         r = become(user, reason);
     return r == 0 ? check_files(ret, reason) : r;
