@@ -103,22 +103,21 @@ int enrolment_carrier_get(const EnrolmentCarrier *carrier, const char *const *ho
 }
 
 /* The courier has said why. There is another way if nobody may write there. */
-static int not_put(const EnrolmentCarrier *carrier, const char *host, EnrolmentMessage message,
-                   Reason *reason)
+static void explain_not_put(const EnrolmentCarrier *carrier, const char *host,
+                            EnrolmentMessage message, Reason *reason)
 {
     if (message == ENROLMENT_CHALLENGE)
-        return reason_set(
-            reason, -ECANCELED,
-            "the challenge to %s is not on the carrier; the courier's message says "
-            "why. If you may only read there, enrol %s by files, see nspawn-creds(1), "
-            "ENROLMENT. It begins on the host: nspawn-creds host export --prove",
-            host, host);
-    return reason_set(
-        reason, -ECANCELED,
-        "the %s of %s is not on the carrier of %s; the courier's message says why. If "
-        "hosts may only read there, enrol it by files, see nspawn-creds(1), "
-        "ENROLMENT. It begins with nspawn-creds host export --prove",
-        names[message], host, carrier->fleet);
+        reason_set(reason, 0,
+                   "the challenge to %s is not on the carrier; the courier's message says "
+                   "why. If you may only read there, enrol %s by files, see nspawn-creds(1), "
+                   "ENROLMENT. It begins on the host: nspawn-creds host export --prove",
+                   host, host);
+    else
+        reason_set(reason, 0,
+                   "the %s of %s is not on the carrier of %s; the courier's message says why. If "
+                   "hosts may only read there, enrol it by files, see nspawn-creds(1), "
+                   "ENROLMENT. It begins with nspawn-creds host export --prove",
+                   names[message], host, carrier->fleet);
 }
 
 int enrolment_carrier_put(const EnrolmentCarrier *carrier, const char *host,
@@ -139,7 +138,9 @@ int enrolment_carrier_put(const EnrolmentCarrier *carrier, const char *host,
     writer_bytes(&line, bytes_view(&encoded));
     writer_text(&line, "\n");
     r = run(carrier, &line, OUTPUT_BYTES, reason, &output);
-    return r == -ECANCELED ? not_put(carrier, host, message, reason) : r;
+    if (r == -ECANCELED)
+        explain_not_put(carrier, host, message, reason);
+    return r;
 }
 
 int enrolment_carrier_clear(const EnrolmentCarrier *carrier, const char *host, Reason *reason,
