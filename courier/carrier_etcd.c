@@ -87,6 +87,12 @@ static int call_endpoint(EtcdCarrier *etcd, const char *method, HttpRequest *req
     return http_call(etcd->http, request, reason, ret);
 }
 
+static int refused(const EtcdCarrier *etcd, const HttpAnswer *answer, Reason *reason)
+{
+    return etcd_refusal(etcd->settings->endpoints[etcd->endpoint], etcd->settings->user,
+                        answer->status, bytes_view(&answer->body), reason);
+}
+
 /* Gets a token for the user, from the current endpoint. */
 static int authenticate(EtcdCarrier *etcd, Reason *reason)
 {
@@ -103,8 +109,7 @@ static int authenticate(EtcdCarrier *etcd, Reason *reason)
     request.body = secret_view(body);
     r = call_endpoint(etcd, "v3/auth/authenticate", &request, reason, &answer);
     if (r == 0 && answer.status != 200)
-        r = etcd_refusal(etcd->settings->endpoints[etcd->endpoint], answer.status,
-                         bytes_view(&answer.body), reason);
+        r = refused(etcd, &answer, reason);
     if (r == 0)
         r = etcd_token_parse(bytes_view(&answer.body), reason, &etcd->token);
     return r;
@@ -130,8 +135,7 @@ static int call_as_user(EtcdCarrier *etcd, const char *method, HttpRequest *requ
             return 0;
         }
         if (answer.status != 401 || !etcd->token || renewed)
-            return etcd_refusal(etcd->settings->endpoints[etcd->endpoint], answer.status,
-                                bytes_view(&answer.body), reason);
+            return refused(etcd, &answer, reason);
         etcd->token = secret_free(etcd->token);
     }
 }

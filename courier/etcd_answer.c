@@ -226,15 +226,20 @@ bool etcd_watch_news(BytesView line, uint64_t revision)
            number(member(member(result, "header"), "revision")) < revision;
 }
 
-int etcd_refusal(const char *endpoint, long status, BytesView answer, Reason *reason)
+int etcd_refusal(const char *endpoint, const char *user, long status, BytesView answer,
+                 Reason *reason)
 {
     _cleanup_(json_object_putp) struct json_object *object = NULL;
-    const char *message =
-        parse(answer, NULL, &object) == 0 ? json_text(member(object, "error")) : NULL;
+    bool json = parse(answer, NULL, &object) == 0;
+    const char *error = json ? json_text(member(object, "error")) : NULL;
+    BytesView message = error ? text_view(error) : answer;
     char text[120] = "";
 
-    for (size_t i = 0; message && message[i] && i < sizeof(text) - 1; i++)
-        text[i] = message[i] < ' ' || message[i] > '~' ? '?' : message[i];
-    return reason_set(reason, OUTCOME_CARRIER_FAILED, "%.120s: status %ld%s%s", endpoint, status,
-                      text[0] ? ", " : "", text);
+    /* the gateway itself answers with a line, and what is before it with a page */
+    if (!error && (json || (message.size > 0 && message.data[0] == '<')))
+        message.size = 0;
+    for (size_t i = 0; i < message.size && message.data[i] != '\n' && i < sizeof(text) - 1; i++)
+        text[i] = message.data[i] < ' ' || message.data[i] > '~' ? '?' : (char)message.data[i];
+    return reason_set(reason, OUTCOME_CARRIER_FAILED, "%.100s%s%.40s: status %ld%s%s", endpoint,
+                      user ? ", as " : "", user ? user : "", status, text[0] ? ", " : "", text);
 }

@@ -44,5 +44,6 @@ int etcd_token_parse(BytesView answer, Reason *reason, Secret **ret);
  * older revision, a backup was restored since the last look, and it would wait for ever. */
 bool etcd_watch_news(BytesView line, uint64_t revision);
 
-/* Sets REASON to what etcd says about a request that it refused with STATUS. */
-int etcd_refusal(const char *endpoint, long status, BytesView answer, Reason *reason);
+/* Sets REASON to what etcd says about a request of USER (or NULL) that it refused with STATUS. */
+int etcd_refusal(const char *endpoint, const char *user, long status, BytesView answer,
+                 Reason *reason);

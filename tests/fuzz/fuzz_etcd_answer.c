@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_files(answer);
     (void)etcd_watch_news(answer, 3);
     reason = (Reason){0};
-    (void)etcd_refusal("https://a", 500, answer, &reason);
+    (void)etcd_refusal("https://a", NULL, 500, answer, &reason);
     for (const char *c = reason.text; *c; c++)
         assert(*c >= ' ' && *c <= '~');
     return 0;

@@ -171,11 +171,19 @@ static void test_refusal(void **state)
     Reason reason = {0};
 
     (void)state;
-    assert_int_equal(etcd_refusal("https://a", 403,
+    assert_int_equal(etcd_refusal("https://a", NULL, 403,
                                   test_view("{\"error\":\"etcdserver: \\u001b[31mno\"}"), &reason),
                      OUTCOME_CARRIER_FAILED);
     assert_string_equal(reason.text, "https://a: status 403, etcdserver: ?[31mno");
-    (void)etcd_refusal("https://a", 502, test_view("<html>"), &reason);
+    (void)etcd_refusal("https://a", "prod-hosts", 403, test_view("{\"error\":\"denied\"}"),
+                       &reason);
+    assert_string_equal(reason.text, "https://a, as prod-hosts: status 403, denied");
+    /* as the gateway answers to a certificate with a common name */
+    (void)etcd_refusal("https://a", NULL, 400, test_view("CommonName of client\nmore"), &reason);
+    assert_string_equal(reason.text, "https://a: status 400, CommonName of client");
+    (void)etcd_refusal("https://a", NULL, 502, test_view("<html>"), &reason);
+    assert_string_equal(reason.text, "https://a: status 502");
+    (void)etcd_refusal("https://a", NULL, 502, test_view("{\"code\":3}"), &reason);
     assert_string_equal(reason.text, "https://a: status 502");
 }
 
