@@ -14,6 +14,7 @@
 struct Http {
     CURL *curl;
     long stall;
+    const char *certificate; /* the client's, or NULL */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -98,6 +99,7 @@ int http_new(const CarrierSettings *settings, bool basic, long stall, Reason *re
                                       strdup, calloc) != CURLE_OK)
         return -ENOMEM;
     http->stall = stall;
+    http->certificate = settings->certificate;
     http->curl = curl_easy_init();
     if (!http->curl)
         return -ENOMEM;
@@ -248,13 +250,48 @@ static void set_request(Http *http, const HttpRequest *request, Receiver *receiv
                            request->each ? request->seconds : http->stall);
 }
 
-static int failed(const Http *http, const HttpRequest *request, const Receiver *receiver,
-                  CURLcode code, Reason *reason)
+/* Removes libcurl's " after 8 ms" and " after 30001 milliseconds", so that a failure that repeats
+ * is the same one, and is said once. */
+static void forget_time(char *text)
+{
+    for (char *c = text; (c = strstr(c, " after ")); c++) {
+        char *end = c + strlen(" after "), *unit = end + strspn(end, "0123456789");
+        size_t length = strncmp(unit, " milliseconds", 13) == 0 ? 13
+                        : strncmp(unit, " ms", 3) == 0          ? 3
+                                                                : 0;
+
+        if (unit > end && length > 0)
+            memmove(c, unit + length, strlen(unit + length) + 1);
+    }
+}
+
+/* Whether the server has ended the connection because of the client's certificate, or because there
+ * is none. libcurl only has the text of OpenSSL. */
+static bool is_stranger(const char *error)
+{
+    const char *alert = strstr(error, " alert ");
+
+    return alert && (strstr(alert, "certificate") || strstr(alert, "unknown ca"));
+}
+
+static int failed(Http *http, const HttpRequest *request, const Receiver *receiver, CURLcode code,
+                  Reason *reason)
 {
     if (receiver->body.failed || code == CURLE_OUT_OF_MEMORY)
         return -ENOMEM;
     if (receiver->too_large)
         return reason_set(reason, OUTCOME_CARRIER_FAILED, "%.150s: the answer is too large",
+                          request->url);
+    forget_time(http->error);
+    if (is_stranger(http->error) && http->certificate)
+        return reason_set(reason, OUTCOME_CARRIER_FAILED,
+                          "%.110s: the server refuses the client's certificate. When it expires: "
+                          "openssl x509 -noout -enddate -in %.100s",
+                          request->url, http->certificate);
+    if (is_stranger(http->error))
+        return reason_set(reason, OUTCOME_CARRIER_FAILED,
+                          "%.150s: the server wants a client's certificate, and the carrier has no "
+                          "\"certificate\" and \"key\"",
                           request->url);
     return reason_set(reason, OUTCOME_CARRIER_FAILED, "%.150s: %.150s", request->url,
                       http->error[0] ? http->error : curl_easy_strerror(code));
