@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Servers for the courier's tests: a certificate authority, nginx, etcd, and the broker's courier socket."""
 
-import collections, hashlib, json, os, pathlib, signal, socket, ssl, subprocess, sys, tempfile, threading, time
+import base64, collections, functools, hashlib, json, os, pathlib, signal, socket, ssl, subprocess, sys, tempfile, threading, time, urllib.request
 
 
 def run(*command, **more):
@@ -59,6 +59,12 @@ class Authority:
             "-subj", subject, "-keyout", f"{path}.key", "-out", f"{path}.crt", *signer,
             *(word for extension in extensions for word in ("-addext", extension)))
         return path
+
+    @functools.cache
+    def context(self):
+        context = ssl.create_default_context(cafile=f"{self.ca}.crt")
+        context.load_cert_chain(f"{self.client}.crt", f"{self.client}.key")
+        return context
 
 
 class Process:
@@ -155,6 +161,13 @@ class Etcd(Process):
         if check and done.returncode != 0:
             raise AssertionError(done.stderr)
         return done.returncode == 0 and (done.stdout or "ok")
+
+    def call(self, method, **texts):
+        """Calls METHOD of the JSON gateway, without starting etcdctl."""
+        body = {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
+        request = urllib.request.Request(f"{self.url}/v3/kv/{method}", json.dumps(body).encode())
+        with urllib.request.urlopen(request, context=self.authority.context()) as answer:
+            return json.load(answer)
 
 
 class BadServer:
