@@ -1,5 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+/*
+ * A choice takes these steps:
+ *
+ *     find_pending()                 the hosts that have new files
+ *     find_groups()                  which of them move together: hosts that share a changed
+ * secret, and hosts that share another one with these, and so on choose_named(), choose_wave()
+ * marks the hosts that were asked for as wanted, and chooses them with all that move with them
+ *     say_widened()                  has the others of those confirmed
+ *     make_release()                 the chosen ones get their new files, the others keep theirs
+ */
+
 #include "fleet/release.h"
 
 #include "base/array.h"
@@ -8,15 +19,14 @@
 #include <errno.h>
 #include <sodium.h>
 
-/* The known facts of a host, by its index in the repository. */
+/* A host, by its index in the repository. */
 typedef struct Candidate {
     const MerkleHash *before; /* the leaf that was released last; NULL: none, the host is new */
     bool pending;             /* there is a newer one */
     bool wanted;              /* asked for */
     bool chosen;
-    size_t group;                /* the index of a host that it moves with; its own for the first */
-    const FleetSecret *together; /* the first changed secret that it shares with others */
-    uint8_t rank[crypto_hash_sha256_BYTES];
+    size_t group; /* the index of another host of its group, or its own: see group_of() */
+    const FleetSecret *together; /* the first changed secret that it shares; NULL: it moves alone */
 } Candidate;
 
 typedef struct Choice {
@@ -40,19 +50,6 @@ void release_done(Release *release)
 
 /* --- what is new --- */
 
-/* A fixed order of the hosts that has nothing to do with their names, so that a wave is a mixture,
- * and the same hosts are always the first. */
-static void set_rank(const Choice *choice, size_t index)
-{
-    crypto_hash_sha256_state state;
-    const char *fleet = choice->work->repository.file.fleet, *host = choice->sealed[index].host;
-
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, (const uint8_t *)fleet, strlen(fleet) + 1);
-    crypto_hash_sha256_update(&state, (const uint8_t *)host, strlen(host));
-    crypto_hash_sha256_final(&state, choice->hosts[index].rank);
-}
-
 static int find_pending(const Workspace *work, const KnownLeaves *sealed, Choice *ret)
 {
     Choice choice = {.work = work, .sealed = sealed->all, .count = work->repository.host_count};
@@ -66,7 +63,6 @@ static int find_pending(const Workspace *work, const KnownLeaves *sealed, Choice
         host->before = known_leaf_find(&work->verified.released, sealed->all[i].host);
         host->pending = !host->before || !merkle_equal(host->before, &sealed->all[i].leaf);
         host->group = i;
-        set_rank(&choice, i);
     }
     *ret = choice;
     return 0;
@@ -74,6 +70,8 @@ static int find_pending(const Workspace *work, const KnownLeaves *sealed, Choice
 
 /* --- who moves together --- */
 
+/* The host that stands for the group of host INDEX. On the way there, hosts are moved closer to it.
+ */
 static size_t group_of(Candidate *hosts, size_t index)
 {
     while (hosts[index].group != index) {
@@ -89,24 +87,33 @@ typedef enum Novelty { SAME_VALUE, NO_VALUE_BEFORE, OTHER_VALUE } Novelty;
 static Novelty compare_value(const Workspace *work, const Bytes *inputs, const FleetSecret *secret)
 {
     const char *digest = inventory_find(&work->inventory, "secret", secret->name);
-    const uint8_t *rest = inputs->data, *end = inputs->data + inputs->size, *line_end;
-    char name[CREDENTIAL_NAME_TEXT_BYTES + 1];
-    size_t length;
+    char start[1 + CREDENTIAL_NAME_TEXT_BYTES + 1] = "\n"; /* the first line is the host's */
+    const uint8_t *line, *end;
 
-    credential_name_format(&secret->credential, name);
-    strcat(name, " ");
-    length = strlen(name);
-    for (; rest < end; rest = line_end + 1) {
-        line_end = memchr(rest, '\n', (size_t)(end - rest));
-        if (!line_end)
-            break;
-        if ((size_t)(line_end - rest) < length || memcmp(rest, name, length) != 0)
-            continue;
-        return digest && memmem(rest, (size_t)(line_end - rest), digest, strlen(digest))
-                   ? SAME_VALUE
-                   : OTHER_VALUE;
-    }
-    return NO_VALUE_BEFORE;
+    credential_name_format(&secret->credential, start + 1);
+    strcat(start, " ");
+    line = inputs->size > 0 ? memmem(inputs->data, inputs->size, start, strlen(start)) : NULL;
+    end = line ? memchr(line + 1, '\n', inputs->size - (size_t)(line + 1 - inputs->data)) : NULL;
+    if (!end)
+        return NO_VALUE_BEFORE;
+    return digest && memmem(line, (size_t)(end - line), digest, strlen(digest)) ? SAME_VALUE
+                                                                                : OTHER_VALUE;
+}
+
+/* Reads what the files that a host has were sealed from. RET stays empty if these are not here:
+ * then the host cannot be left behind with them, either. */
+static int read_inputs_before(const Choice *choice, size_t index, Reason *reason, Bytes *ret)
+{
+    const Repository *repository = &choice->work->repository;
+    const char *host = choice->sealed[index].host, *parent;
+    int r;
+
+    if (!choice->hosts[index].before)
+        return 0;
+    r = signed_files_find(repository, host, choice->hosts[index].before, NULL, &parent, NULL);
+    if (r == 0)
+        r = sealed_read(repository, parent, host, SEALED_INPUTS, LIMIT_MANIFEST_BYTES, reason, ret);
+    return r > 0 || r == -ENOENT ? 0 : r;
 }
 
 /* A secret, and what it is for the hosts that get it. */
@@ -121,18 +128,8 @@ static int note_values(const Choice *choice, size_t index, Shared *shared, Reaso
     const Repository *repository = &choice->work->repository;
     const RepositoryHost *host = &repository->hosts[index];
     _cleanup_(bytes_done) Bytes inputs = {0};
-    const char *parent = NULL;
-    int r = 0;
+    int r = read_inputs_before(choice, index, reason, &inputs);
 
-    if (choice->hosts[index].before) {
-        r = signed_files_find(repository, host->name, choice->hosts[index].before, NULL, &parent,
-                              NULL);
-        if (r == 0)
-            r = sealed_read(repository, parent, host->name, SEALED_INPUTS, LIMIT_MANIFEST_BYTES,
-                            reason, &inputs);
-        if (r > 0 || r == -ENOENT) /* then it cannot be left behind, either */
-            r = 0;
-    }
     for (size_t i = 0; r == 0 && i < host->secret_count; i++) {
         Shared *secret = &shared[host->secrets[i] - repository->file.secrets];
         Novelty novelty = compare_value(choice->work, &inputs, host->secrets[i]);
@@ -140,9 +137,8 @@ static int note_values(const Choice *choice, size_t index, Shared *shared, Reaso
         if (novelty == SAME_VALUE)
             continue;
         secret->changed |= novelty == OTHER_VALUE;
-        if (!ARRAY_GROW(secret->hosts, secret->count))
-            return -ENOMEM;
-        secret->hosts[secret->count++] = index;
+        if (!ARRAY_ADD(secret->hosts, secret->count, index))
+            r = -ENOMEM;
     }
     return r;
 }
@@ -182,33 +178,48 @@ static int find_groups(Choice *choice, Reason *reason)
 
 /* --- who is chosen --- */
 
-/* Chooses the host INDEX, and all that move with it. Returns how many these are. */
+/* Chooses the host INDEX, and all that move with it. Returns how many were not chosen before. */
 static size_t choose(Choice *choice, size_t index)
 {
-    size_t group = group_of(choice->hosts, index), chosen = 0;
+    size_t group = group_of(choice->hosts, index), first = 0, end = choice->count, chosen = 0;
 
-    if (!choice->hosts[index].together) {
-        chosen += !choice->hosts[index].chosen;
-        choice->hosts[index].chosen = true;
-        return chosen;
+    if (choice->hosts[index].chosen)
+        return 0;
+    if (!choice->hosts[index].together) { /* as most do: no need to look at the others */
+        first = index;
+        end = index + 1;
     }
-    for (size_t i = 0; i < choice->count; i++)
-        if (choice->hosts[i].pending && !choice->hosts[i].chosen &&
-            group_of(choice->hosts, i) == group) {
-            choice->hosts[i].chosen = true;
+    for (size_t i = first; i < end; i++) {
+        Candidate *host = &choice->hosts[i];
+
+        if (host->pending && !host->chosen && group_of(choice->hosts, i) == group) {
+            host->chosen = true;
             chosen++;
         }
+    }
     return chosen;
 }
 
 typedef struct Ranked {
-    const uint8_t *rank;
-    size_t index;
+    uint8_t rank[crypto_hash_sha256_BYTES];
+    Candidate *host;
 } Ranked;
 
 static int compare_ranks(const void *a, const void *b)
 {
     return memcmp(((const Ranked *)a)->rank, ((const Ranked *)b)->rank, crypto_hash_sha256_BYTES);
+}
+
+/* The rank of a host in the order of waves. It has nothing to do with names, so that a wave is a
+ * mixture, and never changes, so that the same hosts are always the first. */
+static void rank(const char *fleet, const char *host, uint8_t ret[crypto_hash_sha256_BYTES])
+{
+    crypto_hash_sha256_state state;
+
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, (const uint8_t *)fleet, strlen(fleet) + 1);
+    crypto_hash_sha256_update(&state, (const uint8_t *)host, strlen(host));
+    crypto_hash_sha256_final(&state, ret);
 }
 
 /* Chooses PERCENT of all hosts, of those that have new files; one at least. */
@@ -220,43 +231,44 @@ static int choose_wave(Choice *choice, unsigned percent)
     if (!order)
         return -ENOMEM;
     for (size_t i = 0; i < choice->count; i++)
-        if (choice->hosts[i].pending)
-            order[count++] = (Ranked){choice->hosts[i].rank, i};
-    qsort(order, count, sizeof(order[0]), compare_ranks);
-    for (size_t i = 0; i < count && i < wanted; i++)
-        choice->hosts[order[i].index].wanted = true;
+        if (choice->hosts[i].pending) {
+            rank(choice->work->repository.file.fleet, choice->sealed[i].host, order[count].rank);
+            order[count++].host = &choice->hosts[i];
+        }
+    ARRAY_SORT(order, count, compare_ranks);
     for (size_t i = 0; i < count && chosen < wanted; i++)
-        if (!choice->hosts[order[i].index].chosen)
-            chosen += choose(choice, order[i].index);
+        chosen += choose(choice, (size_t)(order[i].host - choice->hosts));
     /* a group in place of others is no more than was asked for */
-    for (size_t i = 0; chosen <= wanted && i < choice->count; i++)
-        choice->hosts[i].wanted = choice->hosts[i].chosen;
+    for (size_t i = 0; i < count; i++)
+        order[i].host->wanted = chosen <= wanted ? order[i].host->chosen : i < wanted;
     return 0;
 }
 
-/* Marks the hosts that LIST names as wanted: names, patterns and @groups. */
-static int want(Choice *choice, char *const *list, bool groups, Reason *reason)
+/* Marks the hosts that PATTERN or name matches as wanted. Returns whether there is one. */
+static bool want(Choice *choice, const char *pattern)
 {
-    const Repository *repository = &choice->work->repository;
-    int r = 0;
+    bool found = false;
 
-    for (; r == 0 && *list; list++) {
+    for (size_t i = 0; i < choice->count; i++)
+        if (fleet_pattern_matches(pattern, choice->sealed[i].host))
+            choice->hosts[i].wanted = found = true;
+    return found;
+}
+
+/* Marks the hosts in LIST as wanted: names, patterns and @groups. */
+static int want_all(Choice *choice, char *const *list, Reason *reason)
+{
+    for (; *list; list++) {
         const FleetGroup *group =
-            groups && **list == '@' ? fleet_file_group(&repository->file, *list + 1) : NULL;
-        bool found = group;
+            **list == '@' ? fleet_file_group(&choice->work->repository.file, *list + 1) : NULL;
 
-        if (group)
-            r = want(choice, group->hosts, false, reason);
-        for (size_t i = 0; !group && i < choice->count; i++)
-            if (fleet_pattern_matches(*list, repository->hosts[i].name)) {
-                choice->hosts[i].wanted = true;
-                found = true;
-            }
-        if (!found && groups)
-            r = reason_set(reason, OUTCOME_USAGE, "--to=: the fleet has no %s \"%.80s\"",
-                           **list == '@' ? "group" : "host", *list);
+        for (char *const *member = group ? group->hosts : NULL; member && *member; member++)
+            (void)want(choice, *member);
+        if (!group && !want(choice, *list))
+            return reason_set(reason, OUTCOME_USAGE, "--to=: the fleet has no %s \"%.80s\"",
+                              **list == '@' ? "group" : "host", *list);
     }
-    return r;
+    return 0;
 }
 
 static int choose_named(Choice *choice, const char *to, Reason *reason)
@@ -266,9 +278,9 @@ static int choose_named(Choice *choice, const char *to, Reason *reason)
     int r = host_list_split(to, &list);
 
     if (r == 0)
-        r = want(choice, list, true, reason);
+        r = want_all(choice, list, reason);
     for (size_t i = 0; r == 0 && i < choice->count; i++)
-        if (choice->hosts[i].wanted && choice->hosts[i].pending && !choice->hosts[i].chosen)
+        if (choice->hosts[i].wanted)
             chosen += choose(choice, i);
     if (r == 0 && chosen == 0)
         r = reason_set(reason, OUTCOME_USAGE,
