@@ -134,10 +134,16 @@ static int finish(const Rollout *rollout, uint64_t sequence)
     if (rollout->options->json != JSON_OFF)
         print_json(rollout, sequence, stopped ? "stopped" : over ? "waiting" : "accepted");
     print_failures(rollout);
-    reason_set(&reason, 0,
-               "%zu of %zu hosts of this wave have accepted statement %" PRIu64
-               ", %zu failed, %zu are waited for",
-               rollout->accepted, rollout->count, sequence, rollout->failed, waiting(rollout));
+    if (rollout->count == 0)
+        reason_set(&reason, 0,
+                   "No host is in the wave of statement %" PRIu64
+                   ", because it brings nobody other files: there is nothing to wait for",
+                   sequence);
+    else
+        reason_set(&reason, 0,
+                   "%zu of %zu hosts of this wave have accepted statement %" PRIu64
+                   ", %zu failed, %zu are waited for",
+                   rollout->accepted, rollout->count, sequence, rollout->failed, waiting(rollout));
     if (rollout->restarting > 0)
         snprintf(reason.text + strlen(reason.text), sizeof(reason.text) - strlen(reason.text),
                  " (%zu of them restart services)", rollout->restarting);
