@@ -71,6 +71,19 @@ static void set_digest(FleetChanges *changes, const Inventory *inventory)
     sodium_bin2hex(changes->digest, sizeof(changes->digest), hash, sizeof(hash));
 }
 
+static void show(const FleetChanges *changes)
+{
+    size_t wider = changes->count - changes->wider;
+
+    for (size_t i = 0; i < changes->count; i++) {
+        if (i == wider)
+            output_line(stderr, "This wave takes more hosts than you asked for:");
+        else if (i == 0)
+            output_line(stderr, "Changed since this was last confirmed or signed:");
+        output_line(stderr, "  %s", changes->lines[i]);
+    }
+}
+
 int fleet_changes_confirm(FleetChanges *changes, const Inventory *inventory, const char *command,
                           const Options *options, Reason *reason)
 {
@@ -79,9 +92,7 @@ int fleet_changes_confirm(FleetChanges *changes, const Inventory *inventory, con
     set_digest(changes, inventory);
     if (options->confirm && strcmp(options->confirm, changes->digest) == 0)
         return 0;
-    output_line(stderr, "Changed since this was last confirmed or signed:");
-    for (size_t i = 0; i < changes->count; i++)
-        output_line(stderr, "  %s", changes->lines[i]);
+    show(changes);
     if (options->confirm)
         return reason_set(reason, OUTCOME_UNCONFIRMED,
                           "these are not the changes that --confirm=%.40s is for; nothing was "
@@ -92,7 +103,9 @@ int fleet_changes_confirm(FleetChanges *changes, const Inventory *inventory, con
             reason, OUTCOME_UNCONFIRMED,
             "nothing was changed. If all of them are intended: nspawn-creds %s --confirm=%s",
             command, changes->digest);
-    return confirm(options, reason, "Are all of these changes intended?") == 0
+    return confirm(options, reason,
+                   changes->wider > 0 ? "Is all of this intended?"
+                                      : "Are all of these changes intended?") == 0
                ? 0
                : reason_set(reason, OUTCOME_UNCONFIRMED, "nothing was changed");
 }

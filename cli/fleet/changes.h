@@ -12,6 +12,7 @@
 typedef struct FleetChanges {
     char **lines; /* a sentence each */
     size_t count;
+    size_t wider;    /* of them, the last ones: hosts that a wave takes without being asked to */
     char digest[33]; /* of the lines and of the inventory: whoever has seen them can confirm them */
 } FleetChanges;
 

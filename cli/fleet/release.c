@@ -294,6 +294,7 @@ static int choose_named(Choice *choice, const char *to, Reason *reason)
 static int say_widened(const Choice *choice, FleetChanges *changes)
 {
     const FleetFile *file = &choice->work->repository.file;
+    size_t before = changes->count;
     int r = 0;
 
     for (size_t secret = 0; r == 0 && secret < file->secret_count; secret++) {
@@ -307,6 +308,7 @@ static int say_widened(const Choice *choice, FleetChanges *changes)
                               "released, too, because they share the new value of %s",
                               file->secrets[secret].name);
     }
+    changes->wider = changes->count - before;
     return r;
 }
 
