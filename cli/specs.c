@@ -5,7 +5,6 @@
 #include "base/array.h"
 #include "base/fsutil.h"
 #include "base/json.h"
-#include "base/nearest.h"
 #include "base/timestamp.h"
 #include "credential/open.h"
 #include "key/host_key.h"
@@ -26,10 +25,8 @@
 
 #define POLICY_FILE_MODE ((mode_t)0644)
 #define FOLDER_MODE      ((mode_t)0755)
-#define HINT             "; did you mean "
 
-/* To look into it only. */
-static int open_store(const Options *options, Store **ret)
+int spec_look_store(const Options *options, Store **ret)
 {
     return options->store ? store_new(options->store, NULL, ret)
                           : store_open_installed(options->host->store, NULL, ret);
@@ -91,7 +88,7 @@ int spec_count_host_sealed(const Context *context, const Options *options, size_
 {
     _cleanup_(store_freep) Store *store = NULL;
     size_t count = 0;
-    int r = open_store(options, &store);
+    int r = spec_look_store(options, &store);
 
     if (r == 0)
         r = count_in_store(store, &count);
@@ -353,55 +350,6 @@ const char *spec_fate_of_old(const Options *options)
                           : "rotate --back puts its old value back.";
 }
 
-static bool has_machine(char **machines, const char *machine)
-{
-    while (*machines && strcmp(*machines, machine) != 0)
-        machines++;
-    return *machines;
-}
-
-/* The directory of a machine is left when its last credential is removed. */
-static bool has_credentials(const Store *store, const char *machine)
-{
-    _cleanup_(freep) StoreEntry *entries = NULL;
-    size_t count = 0;
-
-    return store_list(store, machine, NULL, &entries, &count) == 0 && count > 0;
-}
-
-void spec_names(const Context *context, const Options *options, const char *machine,
-                void (*offer)(void *userdata, const char *name), void *userdata)
-{
-    _cleanup_(strings_freep) char **with_policy = NULL, **stored = NULL;
-    _cleanup_(policy_unrefp) Policy *policy = NULL;
-    _cleanup_(freep) StoreEntry *entries = NULL;
-    _cleanup_(store_freep) Store *store = NULL;
-    PolicyFault fault;
-    size_t count = 0;
-
-    (void)open_store(options, &store);
-    if (machine && !machine_name_valid(machine))
-        return;
-    if (machine) {
-        if (policy_load(context, machine, &fault, &policy) == 0)
-            for (size_t i = 0; i < policy->count; i++)
-                offer(userdata, policy->credentials[i].id);
-        if (store && store_list(store, machine, NULL, &entries, &count) == 0)
-            for (size_t i = 0; i < count; i++)
-                offer(userdata, entries[i].name.id);
-        return;
-    }
-    if (policy_machines(context, NULL, NULL, &with_policy) != 0)
-        return;
-    for (char **found = with_policy; *found; found++)
-        if (machine_name_valid(*found))
-            offer(userdata, *found);
-    if (store && store_machines(store, NULL, &stored) == 0)
-        for (char **found = stored; *found; found++)
-            if (!has_machine(with_policy, *found) && has_credentials(store, *found))
-                offer(userdata, *found);
-}
-
 static int compare_ids(const void *left, const void *right)
 {
     const StoreEntry *a = left, *b = right;
@@ -426,56 +374,12 @@ int spec_list_machine(const Store *store, const char *machine, Reason *reason, S
     return 0;
 }
 
-static void offer_nearest(void *userdata, const char *name)
-{
-    nearest_offer(userdata, name);
-}
-
-SpecHint spec_hint(const Context *context, const Options *options, const char *subject)
-{
-    const char *id = strchr(subject, '@');
-    char name[LIMIT_MACHINE_BYTES + 1];
-    Nearest machine = {.wanted = name}, nearest = {.wanted = id ? id + 1 : ""};
-    SpecHint hint = {""};
-
-    snprintf(name, sizeof(name), "%.*s", (int)strcspn(subject, "@"), subject);
-    spec_names(context, options, NULL, offer_nearest, &machine);
-    /* "enable web web@token" */
-    if (id && strncmp(subject, id + 1, (size_t)(id + 1 - subject)) == 0)
-        nearest.wanted = id + 1 + (id + 1 - subject);
-    /* the id is only mistyped if the machine is not */
-    if (id && machine.name[0] && machine.distance == 0)
-        spec_names(context, options, name, offer_nearest, &nearest);
-    if (nearest.name[0] && strcmp(nearest.name, id + 1) != 0)
-        snprintf(hint.text, sizeof(hint.text), HINT "%s@%s?", name, nearest.name);
-    else if (machine.name[0] && machine.distance > 0)
-        snprintf(hint.text, sizeof(hint.text), HINT "%s%s?", machine.name, id ? id : "");
-    return hint;
-}
-
-int spec_error(const Context *context, const Options *options, int rc, const char *subject,
-               const Reason *reason)
-{
-    SpecHint hint = {""};
-    Reason question;
-
-    if (rc == OUTCOME_NOT_FOUND)
-        hint = spec_hint(context, options, subject);
-    if (!hint.text[0])
-        return output_error(rc, subject, reason);
-    if (strchr(subject, '@'))
-        reason_set(&question, 0, "%s", hint.text + strlen("; "));
-    else
-        reason_set(&question, 0, "%.200s%s", reason->text, hint.text);
-    return output_error(rc, subject, &question);
-}
-
 bool spec_note_size(const Options *options, const Policy *policy)
 {
     _cleanup_(store_freep) Store *store = NULL;
     Reason reason = {0};
 
-    (void)open_store(options, &store);
+    (void)spec_look_store(options, &store);
     if (unit_size_check(store, policy, &reason) == 0)
         return false;
     output_note("%s does not start: %s. Deliver large ones live: nspawn-creds enable %s ID --live",
@@ -656,7 +560,7 @@ int spec_add_policy(const char *path, BytesView content, Reason *reason)
 
 bool spec_selects(char **machines, const char *machine)
 {
-    return !*machines || has_machine(machines, machine);
+    return !*machines || strings_have(machines, machine);
 }
 
 int spec_read_identity(const char *path, Reason *reason, Identity *ret)

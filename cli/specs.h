@@ -56,6 +56,9 @@ int spec_keep(const Context *context, const Options *options, StoreClientEntry *
 /* The store of --store=, which is changed directly, or else the host's. */
 int spec_open_store(const Options *options, Reason *reason, StoreClient *ret);
 
+/* The same, only to look into it. What store_new() and store_open_installed() return. */
+int spec_look_store(const Options *options, Store **ret);
+
 /* Opens the store, and begins to seal its credential FROM again, as TO, with the key type that
  * the policy requires of TO; see reseal_as_begin(). Notes what changes and what is kept, as
  * spec_keep() does. */
@@ -68,31 +71,11 @@ bool spec_keeps_old(const Options *options);
 /* A sentence for questions: whether rotate --back can put the replaced value back. */
 const char *spec_fate_of_old(const Options *options);
 
-/* Calls OFFER for each machine that has credentials in the store or a policy, or for each id of
- * MACHINE if it is not NULL. Skips what it cannot read. A name that is in the store and in a
- * policy is offered twice. */
-void spec_names(const Context *context, const Options *options, const char *machine,
-                void (*offer)(void *userdata, const char *name), void *userdata);
-
 /* Lists the credentials of MACHINE in STORE, sorted by id. OUTCOME_TOO_LARGE if these may not be
  * all.
  */
 int spec_list_machine(const Store *store, const char *machine, Reason *reason, StoreEntry **ret,
                       size_t *ret_count);
-
-/* "; did you mean NAME?", for the end of a sentence; "" if nothing was probably meant. */
-typedef struct SpecHint {
-    char text[CREDENTIAL_NAME_TEXT_BYTES + 20];
-} SpecHint;
-
-/* Finds the existing name closest to SUBJECT, "MACHINE@ID" or a machine, if SUBJECT does not exist.
- */
-SpecHint spec_hint(const Context *context, const Options *options, const char *subject);
-
-/* Explains the failure RC about SUBJECT as output_error() does; if SUBJECT does not exist, but a
- * similar name does, by asking whether that was meant. Returns RC. */
-int spec_error(const Context *context, const Options *options, int rc, const char *subject,
-               const Reason *reason);
 
 /* Whether what POLICY delivers at the machine's start is too much for its unit, which is noted. */
 bool spec_note_size(const Options *options, const Policy *policy);

@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 #include "doctor/doctor.h"
+#include "hint.h"
 #include "terminal/output.h"
 #include "terminal/screen.h"
 
@@ -160,7 +161,7 @@ int doctor_examine(Doctor *doctor, Reason *reason)
         r = reason_set(
             reason, OUTCOME_USAGE,
             "there is no image, policy or credential of \"%s\", and its unit does not run%s",
-            doctor->machine, spec_hint(doctor->context, &doctor->options, doctor->machine).text);
+            doctor->machine, hint_find(doctor->context, &doctor->options, doctor->machine).text);
     if (r != 0)
         return r;
     for (size_t i = 0; i < CHECK_COUNT; i++) {

@@ -6,9 +6,9 @@
 
 #include "broker_units.h"
 #include "doctor/doctor.h"
+#include "hint.h"
 #include "protocol/client.h"
 #include "protocol/varlink.h"
-#include "specs.h"
 #include "terminal/progress.h"
 
 #include <limits.h>
@@ -390,7 +390,7 @@ static void check_orphan(Doctor *doctor, const DoctorMachine *machine, const cha
             return;
         }
     if (!machine->stored) {
-        SpecHint hint = spec_hint(doctor->context, &doctor->options, machine->name);
+        Hint hint = hint_find(doctor->context, &doctor->options, machine->name);
 
         doctor_say(doctor, doctor->store ? DOCTOR_WARNING : DOCTOR_UNSEEN,
                    doctor->store ? "%s has neither a policy nor credentials in the store%s"

@@ -9,6 +9,7 @@
 #include "client/backup.h"
 #include "base/array.h"
 #include "base/json.h"
+#include "hint.h"
 #include "key/host_key.h"
 #include "policy/policy_load.h"
 #include "specs.h"
@@ -191,7 +192,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     (void)gethostname(host, sizeof(host) - 1);
     backing_up.backup = backup_new(host, context->now(context));
     for (char **machine = backing_up.machines; r == 0 && *machine; machine++) {
-        SpecHint hint = spec_hint(context, options, *machine);
+        Hint hint = hint_find(context, options, *machine);
 
         if (hint.text[0])
             r = reason_set(&reason, OUTCOME_USAGE,

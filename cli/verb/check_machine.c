@@ -4,7 +4,7 @@
 
 #include "client/broker_check.h"
 #include "doctor/doctor.h"
-#include "specs.h"
+#include "hint.h"
 #include "terminal/fields.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
@@ -192,14 +192,14 @@ static int check_one(const Context *context, const Options *options, const char 
     if (r == 0 && policy_load(context, machine, &fault, &check.policy) < 0)
         r = -ENOMEM;
     if (r == OUTCOME_NOT_FOUND)
-        spec_names(context, options, machine, on_name, &stored);
+        hint_names(context, options, machine, on_name, &stored);
     if (stored)
         reason_set(&reason, 0,
                    "%s has no policy, and its unit asks for no credential. To deliver what the "
                    "store holds: nspawn-creds enable %s",
                    machine, machine);
     if (r != 0)
-        return spec_error(context, options, r, machine, &reason);
+        return hint_error(context, options, r, machine, &reason);
     add_requested(&check);
     if (!all)
         print(&check);

@@ -12,7 +12,7 @@
  */
 
 #include "fleet/repository.h"
-#include "specs.h"
+#include "hint.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
 
@@ -47,7 +47,7 @@ static void print_names(void *userdata, const char *machine)
     Printing printing = *(const Printing *)userdata;
 
     printing.machine = machine;
-    spec_names(printing.context, printing.options, machine, print_id, &printing);
+    hint_names(printing.context, printing.options, machine, print_id, &printing);
 }
 
 static void print_if_harmless(const char *name)
@@ -76,9 +76,9 @@ static int run(const Context *context, const Options *options, char **arguments)
     Reason reason = {0};
 
     if (strcmp(wanted, "machines") == 0 && !machine)
-        spec_names(context, options, NULL, print_machine, NULL);
+        hint_names(context, options, NULL, print_machine, NULL);
     else if (strcmp(wanted, "names") == 0 && !machine)
-        spec_names(context, options, NULL, print_names, &printing);
+        hint_names(context, options, NULL, print_names, &printing);
     else if (strcmp(wanted, "hosts") == 0 && !machine)
         print_fleet(options, false);
     else if (strcmp(wanted, "secrets") == 0 && !machine)
@@ -89,7 +89,7 @@ static int run(const Context *context, const Options *options, char **arguments)
                                        "secrets"),
                             NULL, &reason);
     else
-        spec_names(context, options, machine, print_id, &printing);
+        hint_names(context, options, machine, print_id, &printing);
     return 0;
 }
 

@@ -6,6 +6,7 @@
  * the new one in one commit.
  */
 
+#include "hint.h"
 #include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
@@ -54,7 +55,7 @@ static int run(const Context *context, const Options *options, char **arguments,
         return output_error(r, arguments[1], &reason);
     r = spec_reseal_as(context, options, &from, &to, &reason, &store, &reseal_as);
     if (r != 0)
-        return spec_error(context, options, r, arguments[0], &reason);
+        return hint_error(context, options, r, arguments[0], &reason);
     r = store_client_has(&store, &to, &reason, &exists);
     if (r == 0 && !exists)
         r = policy_id_check(to.id, &reason);

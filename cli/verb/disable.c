@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "base/fsutil.h"
 #include "base/json.h"
+#include "hint.h"
 #include "manager/manager.h"
 #include "policy/policy_edit.h"
 #include "policy/policy_load.h"
@@ -59,7 +60,7 @@ static void report(const Context *context, const Options *options, const char *m
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     PolicyFault fault = {0};
     bool other = policy_load(context, machine, &fault, &policy) != OUTCOME_NOT_FOUND;
-    SpecHint hint = spec_hint(context, options, machine);
+    Hint hint = hint_find(context, options, machine);
 
     if (options->json != JSON_OFF) {
         struct json_object *object = json_object_new_object(), *list = json_object_new_array();
@@ -195,7 +196,7 @@ static int prepare(const Context *context, Removal *removal, Reason *reason)
 
     if (r == OUTCOME_NOT_FOUND)
         return reason_set(reason, OUTCOME_USAGE, "%s has no policy%s", removal->machine,
-                          spec_hint(context, removal->options, removal->machine).text);
+                          hint_find(context, removal->options, removal->machine).text);
     if (r != 0)
         return policy_fault_reason(&fault, r, reason);
     for (; r == 0 && ids[count]; count++) {
@@ -206,7 +207,7 @@ static int prepare(const Context *context, Removal *removal, Reason *reason)
             credential_name_format(&names[count], text);
             r = reason_set(reason, OUTCOME_USAGE, "%s's policy does not list %s%s",
                            removal->machine, ids[count],
-                           spec_hint(context, removal->options, text).text);
+                           hint_find(context, removal->options, text).text);
         }
     }
     if (r == 0)

@@ -3,6 +3,7 @@
  * nspawn-creds edit: changes a credential's value in an editor.
  */
 
+#include "hint.h"
 #include "specs.h"
 #include "terminal/editor_file.h"
 #include "terminal/input.h"
@@ -118,7 +119,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0)
         r = reseal_as_open(&reseal_as, &reason, &old);
     if (r != 0)
-        return spec_error(context, options, r, arguments[0], &reason);
+        return hint_error(context, options, r, arguments[0], &reason);
     r = edit(options, &reseal_as, old, &stored);
     if (r != 0 || (!stored && options->json == JSON_OFF))
         return r;

@@ -21,6 +21,7 @@
 #include "base/shell_word.h"
 #include "broker_units.h"
 #include "client/broker_check.h"
+#include "hint.h"
 #include "manager/live_mount.h"
 #include "manager/manager.h"
 #include "policy/policy_edit.h"
@@ -148,12 +149,12 @@ static void note_valueless(const Enabling *enabling)
         const PolicyCredential *credential = find_credential(enabling, name->id);
         bool live = credential && credential->delivery == POLICY_LIVE;
         char text[CREDENTIAL_NAME_TEXT_BYTES];
-        SpecHint hint;
+        Hint hint;
 
         if (!enabling->credentials[i].valueless)
             continue;
         credential_name_format(name, text);
-        hint = spec_hint(enabling->context, enabling->options, text);
+        hint = hint_find(enabling->context, enabling->options, text);
         output_note(
             "%s has no value in the store yet, and %s%s %s not start without it%s %s %s%s%s", text,
             live ? "services in " : "", name->machine, live ? "do" : "does",
@@ -562,7 +563,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     /* say what was done even if a later step failed */
     if (json && (r == 0 || enabling.written))
         print_json(&enabling);
-    return r == 0 ? 0 : spec_error(context, options, r, enabling.machine, &reason);
+    return r == 0 ? 0 : hint_error(context, options, r, enabling.machine, &reason);
 }
 
 const Verb verb_enable = {

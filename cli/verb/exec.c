@@ -8,6 +8,7 @@
  */
 
 #include "base/fsutil.h"
+#include "hint.h"
 #include "specs.h"
 #include "terminal/memory_mount.h"
 #include "terminal/output.h"
@@ -61,7 +62,7 @@ static int put_all(const Context *context, const Options *options, char **names,
     for (; r == 0 && names < end; names++) {
         r = put(context, options, &store, &unsealer, directory, *names, &reason);
         if (r != 0)
-            spec_error(context, options, r, *names, &reason);
+            hint_error(context, options, r, *names, &reason);
     }
     return r;
 }

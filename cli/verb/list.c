@@ -5,6 +5,7 @@
 
 #include "client/broker_check.h"
 #include "client/store_client.h"
+#include "hint.h"
 #include "specs.h"
 #include "terminal/fields.h"
 #include "terminal/output.h"
@@ -303,7 +304,7 @@ static int collect(Client *client, const char *machine, Reason *reason, Collecti
 
 static void note_none(const Context *context, const Options *options, const char *machine)
 {
-    SpecHint hint = spec_hint(context, options, machine);
+    Hint hint = hint_find(context, options, machine);
 
     if (hint.text[0])
         output_note("%s has no credentials%s", machine, hint.text);

@@ -7,7 +7,7 @@
 #include "audit/record.h"
 #include "base/json.h"
 #include "base/names.h"
-#include "specs.h"
+#include "hint.h"
 #include "terminal/output.h"
 #include "terminal/safe_text.h"
 #include "terminal/screen.h"
@@ -160,10 +160,10 @@ static int next(sd_journal *journal, uint64_t since)
 
 static void note_empty(const Context *context, const Options *options, const char *machine)
 {
-    SpecHint hint = {""};
+    Hint hint = {""};
 
     if (machine)
-        hint = spec_hint(context, options, machine);
+        hint = hint_find(context, options, machine);
     if (hint.text[0])
         output_note("The journal has no entries about %s%s", machine, hint.text);
     else

@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "base/json.h"
+#include "hint.h"
 #include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
@@ -52,7 +53,7 @@ static int run(const Context *context, const Options *options, char **arguments)
         if (r == 0 && !found)
             r = spec_check_owner(context, options, &names[i], &reason);
         if (r == 0 && !found)
-            return spec_error(context, options, OUTCOME_NOT_FOUND, arguments[i], &reason);
+            return hint_error(context, options, OUTCOME_NOT_FOUND, arguments[i], &reason);
     }
     if (r == 0)
         r = dependents_note(context, names, count, true);

@@ -9,6 +9,7 @@
 #include "base/array.h"
 #include "base/base64.h"
 #include "base/fsutil.h"
+#include "hint.h"
 #include "specs.h"
 #include "terminal/output.h"
 #include "terminal/pretty.h"
@@ -403,7 +404,7 @@ static int reseal_set(Resealing *resealing, ResealSet *set)
         reseal_report_done(set);
     if (r != 0 && first_failure(set) == 0)
         set->machine
-            ? spec_error(resealing->reseal.pool.seal.context, options, r, set->machine, &reason)
+            ? hint_error(resealing->reseal.pool.seal.context, options, r, set->machine, &reason)
             : output_error(r, NULL, &reason);
     if (r == 0 || options->dry_run)
         return r;

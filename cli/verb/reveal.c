@@ -4,6 +4,7 @@
  */
 
 #include "base/names.h"
+#include "hint.h"
 #include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
@@ -34,7 +35,7 @@ static int reveal(const Context *context, const Options *options, const char *na
                              "it is not plain text and could send commands to your terminal: name "
                              "a file, or use \"-\" to print it anyway");
     if (r != 0)
-        return spec_error(context, options, r, name_text, &reason);
+        return hint_error(context, options, r, name_text, &reason);
     r = output_secret(output ? output : "-", secret, options->newline, &reason);
     return r == 0 ? 0 : output_error(r, output, &reason);
 }

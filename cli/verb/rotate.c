@@ -14,6 +14,7 @@
 #include "base/base64.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "hint.h"
 #include "manager/restart_list.h"
 #include "policy/policy_load.h"
 #include "policy/policy_status.h"
@@ -361,7 +362,7 @@ static int run(const Context *context, const Options *options, char **arguments)
                                   .keep_old = spec_keeps_old(options)},
                     &reason);
     if (r != 0)
-        return spec_error(context, options, r, rotate.name_text, &reason);
+        return hint_error(context, options, r, rotate.name_text, &reason);
     if (!json)
         print_changes(&rotate);
     r = restart_list_apply(&rotate.restarts, &rotate.how, &reason);

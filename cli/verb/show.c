@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "client/broker_check.h"
 #include "client/store_client.h"
+#include "hint.h"
 #include "policy/policy_status.h"
 #include "specs.h"
 #include "store/history.h"
@@ -346,7 +347,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r = look(options, &show, &reason);
 
     if (r != 0)
-        return spec_error(context, options, r, show.name, &reason);
+        return hint_error(context, options, r, show.name, &reason);
     object = describe(&show);
     screen_page(options);
     if (options->json != JSON_OFF)
