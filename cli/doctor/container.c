@@ -14,10 +14,9 @@
 
 static bool has_credentials(const Doctor *doctor, const char *name)
 {
-    for (size_t i = 0; i < doctor->machine_count; i++)
-        if (strcmp(doctor->machines[i].name, name) == 0)
-            return doctor->machines[i].stored || doctor->machines[i].policy;
-    return false;
+    const DoctorMachine *machine = doctor_machine(doctor, name);
+
+    return machine && (machine->stored || machine->policy);
 }
 
 /* The only image without credentials, to which another may have been renamed; NULL if there is
@@ -58,7 +57,7 @@ static void advise_leftovers(Doctor *doctor, const char *machine, const StoreEnt
     doctor_advice(doctor, "%s", text);
 }
 
-static bool check_image(Doctor *doctor, const DoctorMachine *machine, const char *unit)
+static bool check_image(Doctor *doctor, const DoctorMachine *machine)
 {
     _cleanup_(freep) StoreEntry *entries = NULL;
     size_t count = 0;
@@ -67,7 +66,7 @@ static bool check_image(Doctor *doctor, const DoctorMachine *machine, const char
         return true;
     if (machine->policy) {
         doctor_say(doctor, DOCTOR_WARNING, "no image of %s exists: %s cannot start", machine->name,
-                   unit);
+                   machine->unit);
         doctor_advice(doctor, "Create it under this name. These exist: machinectl list-images");
     }
     if (machine->stored && doctor->store &&
@@ -83,7 +82,7 @@ static bool check_image(Doctor *doctor, const DoctorMachine *machine, const char
 }
 
 /* Whether the container, if it runs, was started by a unit that gives it credentials. */
-static bool check_start(Doctor *doctor, const DoctorMachine *machine, const char *unit)
+static bool check_start(Doctor *doctor, const DoctorMachine *machine)
 {
     char started[LIMIT_MACHINE_BYTES + 1];
     _cleanup_(freep) char *other = NULL;
@@ -93,7 +92,7 @@ static bool check_start(Doctor *doctor, const DoctorMachine *machine, const char
         return true;
     doctor_say(doctor, DOCTOR_PROBLEM,
                "%s runs without credentials: it was started as %s, and not by %s", machine->name,
-               other, unit);
+               other, machine->unit);
     doctor_advice(doctor, "Power it off, then run: machinectl start %s", machine->name);
     return false;
 }
@@ -170,27 +169,23 @@ static bool find_images(Doctor *doctor)
 
 void doctor_container(Doctor *doctor, const DoctorMachine *machine)
 {
-    _cleanup_(manager_service_done) ManagerService service = {0};
     bool right = true, known;
-    char unit[MANAGER_UNIT_BYTES];
-    ManagerUnit state;
 
-    if (!doctor->manager || !machine->name[0] ||
-        manager_find_unit(doctor->manager, machine->name, NULL, unit, &state, &service) != 0 ||
-        strcmp(state.load, "loaded") != 0)
-        return; /* "units" has reported it */
+    if (!doctor_has_unit(machine) || !machine->name[0])
+        return;
     known = find_images(doctor);
     if (!machine->stored && machine->policy_rc == OUTCOME_NOT_FOUND) {
         if (known && strings_have(doctor->images, machine->name))
             check_copy(doctor, machine);
         return;
     }
-    right = check_start(doctor, machine, unit);
+    right = check_start(doctor, machine);
     right = check_user(doctor, machine) && right;
     /* nixpkgs keeps its containers elsewhere */
-    if (known && strncmp(unit, "systemd-nspawn@", strlen("systemd-nspawn@")) == 0 &&
-        strcmp(state.active, "active") != 0 && !manager_service_names_image(&service))
-        right = check_image(doctor, machine, unit) && right;
+    if (known && strncmp(machine->unit, "systemd-nspawn@", strlen("systemd-nspawn@")) == 0 &&
+        strcmp(machine->state.active, "active") != 0 &&
+        !manager_service_names_image(&machine->service))
+        right = check_image(doctor, machine) && right;
     if (right && known)
         doctor_say(doctor, DOCTOR_OK, "image, start and user of %s are in order", machine->name);
 }

@@ -51,6 +51,19 @@ DoctorLevel doctor_level(int rc)
     return rc == -EACCES || rc == -EPERM ? DOCTOR_UNSEEN : DOCTOR_PROBLEM;
 }
 
+DoctorMachine *doctor_machine(const Doctor *doctor, const char *name)
+{
+    for (size_t i = 0; i < doctor->machine_count; i++)
+        if (strcmp(doctor->machines[i].name, name) == 0)
+            return &doctor->machines[i];
+    return NULL;
+}
+
+bool doctor_has_unit(const DoctorMachine *machine)
+{
+    return machine->unit_rc == 0 && strcmp(machine->state.load, "loaded") == 0;
+}
+
 void doctor_say_access(Doctor *doctor, const BrokerAccess *access)
 {
     /* the same directory may be in the way of several files */

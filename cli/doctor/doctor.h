@@ -42,7 +42,7 @@ typedef struct DoctorFinding {
     char *advice; /* a sentence, or NULL */
 } DoctorFinding;
 
-/* A machine that has a policy or something in the store. */
+/* A machine that has a policy or something in the store, and the unit that starts it. */
 typedef struct DoctorMachine {
     char name[LIMIT_MACHINE_BYTES + 1];
     bool wanted;    /* to be checked; others are listed because policies share with them */
@@ -50,6 +50,11 @@ typedef struct DoctorMachine {
     Policy *policy; /* NULL if it has none, or an invalid one */
     int policy_rc;  /* what policy_load() returned */
     PolicyFault fault;
+    char unit[MANAGER_UNIT_BYTES];
+    ManagerUnit state;
+    ManagerService service;
+    int unit_rc; /* if it is not 0, nothing is known of the unit */
+    Reason unit_reason;
 } DoctorMachine;
 
 typedef struct Doctor {
@@ -117,6 +122,12 @@ int doctor_fix_leftovers(Doctor *doctor, const DoctorOwnership *wanted, Reason *
 
 /* Returns PROBLEM, or UNSEEN if RC means that this user may not look. */
 DoctorLevel doctor_level(int rc);
+
+/* NULL if there is none of this name. */
+DoctorMachine *doctor_machine(const Doctor *doctor, const char *name);
+
+/* Whether the unit of MACHINE is one that can start it; otherwise "units" has reported it. */
+bool doctor_has_unit(const DoctorMachine *machine);
 
 /* Reports a file that the broker cannot read. */
 void doctor_say_access(Doctor *doctor, const BrokerAccess *access);

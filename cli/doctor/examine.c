@@ -54,8 +54,10 @@ void doctor_done(Doctor *doctor)
     strings_free(doctor->images);
     store_free(doctor->store);
     json_object_put(doctor->status);
-    for (size_t i = 0; i < doctor->machine_count; i++)
+    for (size_t i = 0; i < doctor->machine_count; i++) {
         policy_unref(doctor->machines[i].policy);
+        manager_service_done(&doctor->machines[i].service);
+    }
     free(doctor->machines);
     for (size_t i = 0; i < doctor->count; i++) {
         free(doctor->findings[i].words);
@@ -69,20 +71,23 @@ void doctor_done(Doctor *doctor)
 
 static int add_machine(Doctor *doctor, const char *name, bool stored)
 {
-    DoctorMachine *machine;
+    DoctorMachine *machine = doctor_machine(doctor, name);
     bool fits = strlen(name) < sizeof(machine->name);
 
-    for (size_t i = 0; i < doctor->machine_count; i++)
-        if (strcmp(doctor->machines[i].name, name) == 0) {
-            doctor->machines[i].stored = doctor->machines[i].stored || stored;
-            return 0;
-        }
+    if (machine) {
+        machine->stored = machine->stored || stored;
+        return 0;
+    }
     if (!ARRAY_GROW(doctor->machines, doctor->machine_count))
         return -ENOMEM;
     machine = &doctor->machines[doctor->machine_count++];
     *machine = (DoctorMachine){.wanted = !doctor->machine || strcmp(doctor->machine, name) == 0,
-                               .stored = stored};
+                               .stored = stored,
+                               .unit_rc = -ENOTCONN};
     snprintf(machine->name, sizeof(machine->name), "%s", fits ? name : "");
+    if (doctor->manager && machine->wanted)
+        machine->unit_rc = manager_find_unit(doctor->manager, machine->name, &machine->unit_reason,
+                                             machine->unit, &machine->state, &machine->service);
     machine->policy_rc = policy_load(doctor->context, name, &machine->fault, &machine->policy);
     return machine->policy_rc < 0 ? machine->policy_rc : 0;
 }
@@ -131,15 +136,13 @@ static int find_machines(Doctor *doctor, bool *ret_known)
  * otherwise. A service manager or machined that cannot be asked may know it. */
 static bool exists(const Doctor *doctor)
 {
-    _cleanup_(manager_service_done) ManagerService service = {0};
+    const DoctorMachine *machine = doctor_machine(doctor, doctor->machine);
     _cleanup_(strings_freep) char **images = NULL;
     _cleanup_(freep) char *running = NULL;
-    char unit[MANAGER_UNIT_BYTES];
-    ManagerUnit state;
 
-    return !doctor->store || !doctor->manager ||
-           manager_find_unit(doctor->manager, doctor->machine, NULL, unit, &state, &service) != 0 ||
-           strcmp(state.active, "inactive") != 0 || manager_service_names_image(&service) ||
+    return !doctor->store || machine->unit_rc != 0 ||
+           strcmp(machine->state.active, "inactive") != 0 ||
+           manager_service_names_image(&machine->service) ||
            manager_unit_of_machine(doctor->manager, doctor->machine, &running) == 0 ||
            manager_images(doctor->manager, &images) != 0 || strings_have(images, doctor->machine);
 }

@@ -30,12 +30,9 @@
 
 static const Policy *look_up(void *userdata, const char *machine)
 {
-    const Doctor *doctor = userdata;
+    const DoctorMachine *found = doctor_machine(userdata, machine);
 
-    for (size_t i = 0; i < doctor->machine_count; i++)
-        if (strcmp(doctor->machines[i].name, machine) == 0)
-            return doctor->machines[i].policy;
-    return NULL;
+    return found ? found->policy : NULL;
 }
 
 static void say_fault(Doctor *doctor, const PolicyFault *fault)

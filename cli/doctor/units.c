@@ -232,38 +232,36 @@ void doctor_remedy_reload(Doctor *doctor)
     doctor_remedy(doctor, "systemctl daemon-reload");
 }
 
-/* Reports that UNIT does not ask for CREDENTIAL and MORE others. */
-static void say_missing(Doctor *doctor, const char *machine, const char *unit,
-                        const ManagerService *service, const PolicyCredential *credential,
-                        size_t more)
+/* Reports that the unit does not ask for CREDENTIAL and MORE others. */
+static void say_missing(Doctor *doctor, const DoctorMachine *machine,
+                        const PolicyCredential *credential, size_t more)
 {
     bool native = credential->delivery == POLICY_NATIVE;
     const char *key = native ? "LoadCredentialEncrypted" : "LoadCredential";
     const char *others = more > 0 ? " and others" : "", *file;
     char word[CREDENTIAL_NAME_TEXT_BYTES + 1];
 
-    snprintf(word, sizeof(word), "%s%s%s:", native ? machine : "", native ? "@" : "",
+    snprintf(word, sizeof(word), "%s%s%s:", native ? machine->name : "", native ? "@" : "",
              credential->id);
-    file = doctor_find_drop_in(service, key, word, false);
+    file = doctor_find_drop_in(&machine->service, key, word, false);
     if (file) {
         doctor_say(doctor, DOCTOR_PROBLEM,
-                   "%s does not ask for %s%s, which the policy lists: %s empties %s=", unit,
-                   credential->id, others, file, key);
+                   "%s does not ask for %s%s, which the policy lists: %s empties %s=",
+                   machine->unit, credential->id, others, file, key);
         doctor_advise_emptied(doctor, key);
     } else {
-        doctor_say(doctor, DOCTOR_PROBLEM, "%s does not ask for %s%s, which the policy lists", unit,
-                   credential->id, others);
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s does not ask for %s%s, which the policy lists",
+                   machine->unit, credential->id, others);
         doctor_remedy_reload(doctor);
     }
 }
 
-/* Whether UNIT takes everything from the broker that the policy delivers at boot. */
-static bool check_places(Doctor *doctor, const DoctorMachine *machine, const char *unit,
-                         const ManagerService *service)
+/* Whether the unit takes everything from the broker that the policy delivers at boot. */
+static bool check_places(Doctor *doctor, const DoctorMachine *machine)
 {
     bool right = true;
 
-    for (char **pair = service->credentials; *pair; pair += 2) {
+    for (char **pair = machine->service.credentials; *pair; pair += 2) {
         const PolicyCredential *credential = policy_find(machine->policy, pair[0]);
         char word[LIMIT_ID_BYTES + sizeof(":")];
         const char *file;
@@ -272,9 +270,9 @@ static bool check_places(Doctor *doctor, const DoctorMachine *machine, const cha
             continue;
         right = false;
         snprintf(word, sizeof(word), "%s:", pair[0]);
-        file = doctor_find_drop_in(service, "LoadCredential", word, true);
-        doctor_say(doctor, DOCTOR_WARNING, "%s takes %s from %s instead of the broker%s%s", unit,
-                   pair[0], pair[1], file ? ": " : "", file ? file : "");
+        file = doctor_find_drop_in(&machine->service, "LoadCredential", word, true);
+        doctor_say(doctor, DOCTOR_WARNING, "%s takes %s from %s instead of the broker%s%s",
+                   machine->unit, pair[0], pair[1], file ? ": " : "", file ? file : "");
         doctor_advice(doctor, "If that is not intended, remove the line there, then run: systemctl "
                               "daemon-reload");
     }
@@ -282,8 +280,7 @@ static bool check_places(Doctor *doctor, const DoctorMachine *machine, const cha
 }
 
 /* Finds differences between the policy and what the unit asks for. */
-static bool check_requests(Doctor *doctor, const DoctorMachine *machine, const char *unit,
-                           const ManagerService *service)
+static bool check_requests(Doctor *doctor, const DoctorMachine *machine)
 {
     const PolicyCredential *first = NULL;
     size_t missing = 0, other = 0;
@@ -293,34 +290,34 @@ static bool check_requests(Doctor *doctor, const DoctorMachine *machine, const c
         const PolicyCredential *credential = &machine->policy->credentials[i];
 
         if (credential->delivery != POLICY_LIVE &&
-            !manager_service_asks(service, machine->name, credential) && missing++ == 0)
+            !manager_service_asks(&machine->service, machine->name, credential) && missing++ == 0)
             first = credential;
     }
-    for (char **pair = service->credentials; *pair; pair += 2)
+    for (char **pair = machine->service.credentials; *pair; pair += 2)
         if (is(pair[1], BROKER_SOCKET) && !policy_find(machine->policy, pair[0]) && other++ == 0)
             strange = pair[0];
     if (missing > 0)
-        say_missing(doctor, machine->name, unit, service, first, missing - 1);
+        say_missing(doctor, machine, first, missing - 1);
     if (other > 0) {
         doctor_say(doctor, DOCTOR_PROBLEM,
-                   "%s asks for %s%s, which the policy does not list: it will not start", unit,
-                   strange, other > 1 ? " and others" : "");
+                   "%s asks for %s%s, which the policy does not list: it will not start",
+                   machine->unit, strange, other > 1 ? " and others" : "");
         doctor_remedy_reload(doctor);
         doctor_advice(doctor,
                       "If another drop-in asks for it, remove it there: systemctl "
                       "cat %s",
-                      unit);
+                      machine->unit);
     }
     return missing == 0 && other == 0;
 }
 
 /* Checks that the names fit into the service manager's socket address (base/limits.h). */
-static bool check_lengths(Doctor *doctor, const char *unit, const ManagerService *service)
+static bool check_lengths(Doctor *doctor, const DoctorMachine *machine)
 {
     bool right = true;
 
-    for (char **pair = service->credentials; *pair; pair += 2) {
-        size_t length = strlen(unit) + strlen(pair[0]);
+    for (char **pair = machine->service.credentials; *pair; pair += 2) {
+        size_t length = strlen(machine->unit) + strlen(pair[0]);
 
         if (!is(pair[1], BROKER_SOCKET) || length <= LIMIT_UNIT_AND_ID_BYTES)
             continue;
@@ -328,27 +325,28 @@ static bool check_lengths(Doctor *doctor, const char *unit, const ManagerService
         doctor_say(doctor, DOCTOR_PROBLEM,
                    "%s asks for %.80s: together they have %zu bytes, but at most %zu "
                    "work",
-                   unit, pair[0], length, LIMIT_UNIT_AND_ID_BYTES);
+                   machine->unit, pair[0], length, LIMIT_UNIT_AND_ID_BYTES);
         doctor_advice(doctor, "Use a shorter id in the drop-in that asks for it: systemctl cat %s",
-                      unit);
+                      machine->unit);
     }
     return right;
 }
 
 /* Checks that the unit executes our wrapper. */
-static bool check_wrapper(Doctor *doctor, const char *unit, const ManagerService *service)
+static bool check_wrapper(Doctor *doctor, const DoctorMachine *machine)
 {
     _cleanup_(freep) char *wrapper = NULL;
-    const char *folder = service->search_path ? service->search_path[0] : NULL;
+    const char *folder = machine->service.search_path ? machine->service.search_path[0] : NULL;
     size_t length = folder ? strlen(folder) : 0, end = strlen(WRAPPER_FOLDER);
 
-    if (strncmp(unit, "systemd-nspawn@", strlen("systemd-nspawn@")) != 0)
+    if (strncmp(machine->unit, "systemd-nspawn@", strlen("systemd-nspawn@")) != 0)
         return true; /* nixpkgs does this differently */
-    if (strchr(service->program, '/') && !strstr(service->program, "nspawn-creds")) {
+    if (strchr(machine->service.program, '/') &&
+        !strstr(machine->service.program, "nspawn-creds")) {
         doctor_say(doctor, DOCTOR_PROBLEM,
                    "%s starts %s with its path, and so without our wrapper: the container gets no "
                    "credentials",
-                   unit, service->program);
+                   machine->unit, machine->service.program);
         doctor_advice(doctor, "In a drop-in, set ExecStart= with the bare name, systemd-nspawn");
         return false;
     }
@@ -356,11 +354,11 @@ static bool check_wrapper(Doctor *doctor, const char *unit, const ManagerService
         doctor_say(doctor, DOCTOR_PROBLEM,
                    "%s does not search our directory for systemd-nspawn first: the container gets "
                    "no credentials",
-                   unit);
+                   machine->unit);
         doctor_advice(doctor,
                       "The drop-in 10-nspawn-creds.conf of systemd-nspawn@.service is "
                       "missing, masked or overridden: systemctl cat %s",
-                      unit);
+                      machine->unit);
         return false;
     }
     if (asprintf(&wrapper, "%s/systemd-nspawn", folder) < 0)
@@ -373,20 +371,20 @@ static bool check_wrapper(Doctor *doctor, const char *unit, const ManagerService
 }
 
 /* A machine without a policy gets what its unit asks for; nothing says what that should be. */
-static void check_orphan(Doctor *doctor, const DoctorMachine *machine, const char *unit,
-                         const ManagerService *service)
+static void check_orphan(Doctor *doctor, const DoctorMachine *machine)
 {
-    for (char **file = service->drop_ins; file && *file; file++)
+    for (char **file = machine->service.drop_ins; file && *file; file++)
         if (strncmp(*file, GENERATED, strlen(GENERATED)) == 0 && strstr(*file, "nspawn-creds")) {
             doctor_say(doctor, DOCTOR_WARNING,
                        "%s has no policy any more, but %s still asks for what it listed",
-                       machine->name, unit);
+                       machine->name, machine->unit);
             doctor_remedy_reload(doctor);
             return;
         }
-    for (char **pair = service->credentials; *pair; pair += 2)
+    for (char **pair = machine->service.credentials; *pair; pair += 2)
         if (is(pair[1], BROKER_SOCKET)) {
-            doctor_say(doctor, DOCTOR_OK, "%s asks for the credentials in its own drop-in", unit);
+            doctor_say(doctor, DOCTOR_OK, "%s asks for the credentials in its own drop-in",
+                       machine->unit);
             return;
         }
     if (!machine->stored) {
@@ -407,40 +405,36 @@ static void check_orphan(Doctor *doctor, const DoctorMachine *machine, const cha
 
 void doctor_unit(Doctor *doctor, const DoctorMachine *machine)
 {
-    _cleanup_(manager_service_done) ManagerService service = {0};
-    char unit[MANAGER_UNIT_BYTES];
-    ManagerUnit state;
-    Reason reason = {0};
+    const char *unit = machine->unit;
+    const ManagerUnit *state = &machine->state;
     bool right;
-    int r;
 
     if (!doctor->manager || (machine->policy_rc != 0 && machine->policy_rc != OUTCOME_NOT_FOUND))
         return;
-    r = manager_find_unit(doctor->manager, machine->name, &reason, unit, &state, &service);
-    if (r != 0) {
-        doctor_say(doctor, doctor_level(r), "%s", reason.text);
+    if (machine->unit_rc != 0) {
+        doctor_say(doctor, doctor_level(machine->unit_rc), "%s", machine->unit_reason.text);
         return;
     }
-    if (!is(state.load, "loaded")) {
-        doctor_say(doctor, DOCTOR_PROBLEM, "%s is %s", unit, state.load);
-        if (is(state.load, "masked"))
+    if (!doctor_has_unit(machine)) {
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s is %s", unit, state->load);
+        if (is(state->load, "masked"))
             doctor_remedy(doctor, "systemctl unmask %s%s",
-                          is(state.file, "masked-runtime") ? "--runtime " : "", unit);
+                          is(state->file, "masked-runtime") ? "--runtime " : "", unit);
         else
             doctor_advice(doctor,
                           "systemd-nspawn@.service comes with systemd-nspawn; in Debian it is in "
                           "the package systemd-container");
         return;
     }
-    right = check_wrapper(doctor, unit, &service);
-    right = check_lengths(doctor, unit, &service) && right;
+    right = check_wrapper(doctor, machine);
+    right = check_lengths(doctor, machine) && right;
     if (!machine->policy) {
-        check_orphan(doctor, machine, unit, &service);
+        check_orphan(doctor, machine);
         return;
     }
-    right = check_requests(doctor, machine, unit, &service) && right;
-    right = check_places(doctor, machine, unit, &service) && right;
-    if (right && state.reload_needed) {
+    right = check_requests(doctor, machine) && right;
+    right = check_places(doctor, machine) && right;
+    if (right && state->reload_needed) {
         doctor_say(doctor, DOCTOR_WARNING,
                    "files of %s have changed since the service manager read them", unit);
         doctor_remedy(doctor, "systemctl daemon-reload");

@@ -44,10 +44,8 @@ static bool is_delivered_since(sd_journal *journal)
 
 static void print(Doctor *doctor, sd_journal *journal, bool refused)
 {
-    _cleanup_(manager_service_done) ManagerService service = {0};
-    const char *machine = doctor->machine;
-    char unit[MANAGER_UNIT_BYTES], text[MANAGER_UNIT_BYTES + 160];
-    ManagerUnit state;
+    const DoctorMachine *machine = doctor_machine(doctor, doctor->machine);
+    char text[MANAGER_UNIT_BYTES + 160];
 
     if (refused) {
         printf("The last refusal:\n");
@@ -55,14 +53,13 @@ static void print(Doctor *doctor, sd_journal *journal, bool refused)
         if (is_delivered_since(journal))
             printf("The credential was delivered since.\n");
     } else if (journal)
-        printf("The journal has no refusal of a credential of %s.\n", machine);
+        printf("The journal has no refusal of a credential of %s.\n", machine->name);
     if (journal)
         printf("\n");
     doctor_print(doctor);
-    if (doctor_count(doctor, DOCTOR_PROBLEM) == 0 && doctor->manager &&
-        manager_find_unit(doctor->manager, machine, NULL, unit, &state, &service) == 0) {
+    if (doctor_count(doctor, DOCTOR_PROBLEM) == 0 && machine->unit_rc == 0) {
         snprintf(text, sizeof(text), "If %s does not start for another reason: journalctl -u %s",
-                 machine, unit);
+                 machine->name, machine->unit);
         output_text(COLOUR_NONE, 0, text);
     }
 }
