@@ -342,7 +342,7 @@ static int make_release(const Choice *choice, Reason *reason, Release *ret)
         const char *name = choice->sealed[i].host;
 
         if (!host->pending || host->chosen) {
-            r = known_leaves_add(&release.leaves, name, &choice->sealed[i].leaf);
+            r = known_leaves_put(&release.leaves, name, &choice->sealed[i].leaf);
             if (host->pending && !strings_add(&release.wave, &release.wave_count, name))
                 r = -ENOMEM;
             continue;
@@ -352,7 +352,7 @@ static int make_release(const Choice *choice, Reason *reason, Release *ret)
             continue;
         r = check_kept(repository, name, host->before, reason);
         if (r == 0)
-            r = known_leaves_add(&release.leaves, name, host->before);
+            r = known_leaves_put(&release.leaves, name, host->before);
     }
     if (r == 0)
         *ret = TAKE(release);

@@ -94,7 +94,7 @@ static int plan_hosts(Sealing *sealing, const SealedState *states, Reason *reaso
         if (!states[i].same)
             r = plan_host(sealing, &repository->hosts[i], &states[i], reason);
         else if (states[i].look.settled)
-            r = known_leaves_add(&sealing->looks, repository->hosts[i].name,
+            r = known_leaves_put(&sealing->looks, repository->hosts[i].name,
                                  &states[i].look.digest);
     return r;
 }
@@ -395,13 +395,11 @@ static int put_in_place(Sealing *sealing, Reason *reason)
 static int remember(Sealing *sealing, Reason *reason)
 {
     FleetVerified *verified = &sealing->work.verified;
-    _cleanup_(known_leaves_done) KnownLeaves sealed = {0}, known = TAKE(verified->known);
+    _cleanup_(known_leaves_done) KnownLeaves known = TAKE(verified->known);
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < sealing->plan_count; i++)
-        r = known_leaves_add(&sealed, sealing->plans[i].host->name, &sealing->plans[i].leaf);
-    if (r == 0)
-        r = known_leaves_put(&known, &sealed);
+        r = known_leaves_put(&known, sealing->plans[i].host->name, &sealing->plans[i].leaf);
     if (r != 0)
         return r;
     fleet_verified_confirm(verified, &known, &sealing->work.inventory);

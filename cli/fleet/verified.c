@@ -37,43 +37,18 @@ static int compare_leaves(const void *a, const void *b)
     return strcmp(((const KnownLeaf *)a)->host, ((const KnownLeaf *)b)->host);
 }
 
-static void sort_leaves(KnownLeaves *leaves)
-{
-    ARRAY_SORT(leaves->all, leaves->count, compare_leaves);
-}
-
-int known_leaves_add(KnownLeaves *leaves, const char *host, const MerkleHash *leaf)
+int known_leaves_put(KnownLeaves *leaves, const char *host, const MerkleHash *leaf)
 {
     KnownLeaf known = {.leaf = *leaf};
+    size_t i;
 
     strcpy(known.host, host);
-    return ARRAY_ADD(leaves->all, leaves->count, known) ? 0 : -ENOMEM;
-}
-
-/* Finds HOST among the first COUNT. */
-static KnownLeaf *find(const KnownLeaves *leaves, size_t count, const char *host)
-{
-    KnownLeaf wanted;
-
-    snprintf(wanted.host, sizeof(wanted.host), "%s", host);
-    return ARRAY_FIND(&wanted, leaves->all, count, compare_leaves);
-}
-
-int known_leaves_put(KnownLeaves *leaves, const KnownLeaves *newer)
-{
-    size_t before = leaves->count;
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < newer->count; i++) {
-        KnownLeaf *known = find(leaves, before, newer->all[i].host);
-
-        if (known)
-            *known = newer->all[i];
-        else
-            r = known_leaves_add(leaves, newer->all[i].host, &newer->all[i].leaf);
+    i = ARRAY_POSITION(&known, leaves->all, leaves->count, compare_leaves);
+    if (i < leaves->count && strcmp(leaves->all[i].host, host) == 0) {
+        leaves->all[i] = known;
+        return 0;
     }
-    sort_leaves(leaves);
-    return r;
+    return ARRAY_INSERT(leaves->all, leaves->count, i, known) ? 0 : -ENOMEM;
 }
 
 void known_leaves_move(KnownLeaves *to, KnownLeaves *from)
@@ -84,8 +59,11 @@ void known_leaves_move(KnownLeaves *to, KnownLeaves *from)
 
 const MerkleHash *known_leaf_find(const KnownLeaves *leaves, const char *host)
 {
-    const KnownLeaf *known = find(leaves, leaves->count, host);
+    const KnownLeaf *known;
+    KnownLeaf wanted;
 
+    snprintf(wanted.host, sizeof(wanted.host), "%s", host);
+    known = ARRAY_FIND(&wanted, leaves->all, leaves->count, compare_leaves);
     return known ? &known->leaf : NULL;
 }
 
@@ -114,7 +92,7 @@ static int take_leaf(const char *text, KnownLeaves *leaves)
 {
     KnownLeaf known;
 
-    return known_leaf_parse(text, &known) ? known_leaves_add(leaves, known.host, &known.leaf)
+    return known_leaf_parse(text, &known) ? known_leaves_put(leaves, known.host, &known.leaf)
                                           : OUTCOME_BAD_FLEET_CONFIG;
 }
 
@@ -144,9 +122,6 @@ static int parse_verified(char *text, FleetVerified *verified)
 
         r = copy ? inventory_parse(copy, &verified->inventory) : -ENOMEM;
     }
-    sort_leaves(&verified->known);
-    sort_leaves(&verified->released);
-    sort_leaves(&verified->looks);
     return r;
 }
 

@@ -24,11 +24,8 @@ typedef struct KnownLeaves {
 
 void known_leaves_done(KnownLeaves *leaves); /* for _cleanup_ */
 
-/* Adds HOST, with LEAF, behind the others. -ENOMEM. */
-int known_leaves_add(KnownLeaves *leaves, const char *host, const MerkleHash *leaf);
-
-/* Replaces those in LEAVES whose hosts NEWER has, too, and adds its others. -ENOMEM. */
-int known_leaves_put(KnownLeaves *leaves, const KnownLeaves *newer);
+/* Adds HOST, with LEAF, or replaces the leaf that it has. -ENOMEM. */
+int known_leaves_put(KnownLeaves *leaves, const char *host, const MerkleHash *leaf);
 
 /* Moves FROM to TO, in the place of what was there. */
 void known_leaves_move(KnownLeaves *to, KnownLeaves *from);

@@ -177,7 +177,7 @@ static int note_looks(Workspace *work, const LeafResult *results)
 
     for (size_t i = 0; r == 0 && i < work->repository.host_count; i++)
         if (results[i].look.settled)
-            r = known_leaves_add(&looks, work->repository.hosts[i].name, &results[i].look.digest);
+            r = known_leaves_put(&looks, work->repository.hosts[i].name, &results[i].look.digest);
     if (r == 0)
         known_leaves_move(&work->verified.looks, &looks);
     return r;
@@ -203,7 +203,7 @@ int workspace_leaves(Workspace *work, bool files, Reason *reason, KnownLeaves *r
     for (size_t i = 0; r == 0 && i < count; i++) {
         if (results[i].unsealed && unsealed++ == 0)
             first = work->repository.hosts[i].name;
-        r = known_leaves_add(&leaves, work->repository.hosts[i].name, &results[i].leaf);
+        r = known_leaves_put(&leaves, work->repository.hosts[i].name, &results[i].leaf);
     }
     if (r == 0 && unsealed > 1)
         return reason_set(reason, OUTCOME_UNSEALED, "those of %s and %zu more host%s", first,

@@ -33,11 +33,37 @@ static inline void *array_grow(void *array, size_t count, size_t size)
     return full ? reallocarray(array, count ? 2 * count : 1, size) : array;
 }
 
+/* The same, puts VALUE at INDEX. */
+#define ARRAY_INSERT(array, count, index, ...)                                                     \
+    (ARRAY_GROW(array, count) &&                                                                   \
+     (memmove(&(array)[(index) + 1], &(array)[index], ((count)++ - (index)) * sizeof((array)[0])), \
+      (array)[index] = (__VA_ARGS__), true))
+
 /* qsort() and bsearch() in an array that is NULL for no elements, which these do not take. */
 #define ARRAY_SORT(array, count, compare)                                                          \
     array_sort((array), (count), sizeof((array)[0]), (compare))
 #define ARRAY_FIND(key, array, count, compare)                                                     \
     ((count) > 0 ? bsearch((key), (array), (count), sizeof((array)[0]), (compare)) : NULL)
+
+/* Where KEY is in such an array, or would be. COMPARE gets an element and KEY. */
+#define ARRAY_POSITION(key, array, count, compare)                                                 \
+    array_position((key), (array), (count), sizeof((array)[0]), (compare))
+
+static inline size_t array_position(const void *key, const void *array, size_t count, size_t size,
+                                    int (*compare)(const void *, const void *))
+{
+    size_t low = 0;
+
+    while (low < count) {
+        size_t middle = low + (count - low) / 2;
+
+        if (compare((const char *)array + middle * size, key) < 0)
+            low = middle + 1;
+        else
+            count = middle;
+    }
+    return low;
+}
 
 static inline void array_sort(void *array, size_t count, size_t size,
                               int (*compare)(const void *, const void *))

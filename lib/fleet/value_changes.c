@@ -28,32 +28,17 @@ void value_changes_done(ValueChanges *changes)
     *changes = (ValueChanges){0};
 }
 
-static int compare(const CredentialName *a, const CredentialName *b)
+static int compare(const void *change, const void *name)
 {
+    const CredentialName *a = &((const ValueChange *)change)->name, *b = name;
     int r = strcmp(a->machine, b->machine);
 
     return r != 0 ? r : strcmp(a->id, b->id);
 }
 
-/* Where NAME is, or would be. */
-static size_t position(const ValueChanges *changes, const CredentialName *name)
-{
-    size_t low = 0, high = changes->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (compare(&changes->changes[middle].name, name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 const ValueChange *value_changes_find(const ValueChanges *changes, const CredentialName *name)
 {
-    size_t i = position(changes, name);
+    size_t i = ARRAY_POSITION(name, changes->changes, changes->count, compare);
 
     return i < changes->count && credential_name_equal(&changes->changes[i].name, name)
                ? &changes->changes[i]
@@ -62,16 +47,11 @@ const ValueChange *value_changes_find(const ValueChanges *changes, const Credent
 
 int value_changes_put(ValueChanges *changes, const CredentialName *name, const char *sha256)
 {
-    size_t i = position(changes, name);
+    size_t i = ARRAY_POSITION(name, changes->changes, changes->count, compare);
 
-    if (i == changes->count || !credential_name_equal(&changes->changes[i].name, name)) {
-        if (!ARRAY_GROW(changes->changes, changes->count))
-            return -ENOMEM;
-        memmove(&changes->changes[i + 1], &changes->changes[i],
-                (changes->count - i) * sizeof(changes->changes[0]));
-        changes->count++;
-        changes->changes[i].name = *name;
-    }
+    if ((i == changes->count || !credential_name_equal(&changes->changes[i].name, name)) &&
+        !ARRAY_INSERT(changes->changes, changes->count, i, (ValueChange){.name = *name}))
+        return -ENOMEM;
     snprintf(changes->changes[i].sha256, DIGEST_TEXT_BYTES, "%s", sha256);
     return 0;
 }
@@ -112,8 +92,7 @@ int value_changes_from_json(struct json_object *array, Reason *reason, ValueChan
             credential_name_parse(name, NULL, &change.name) != 0 ||
             !copy_digest(object, "sha256", change.sha256))
             return malformed(reason, "a change is not a name and a digest");
-        if (changes.count > 0 &&
-            compare(&changes.changes[changes.count - 1].name, &change.name) >= 0)
+        if (changes.count > 0 && compare(&changes.changes[changes.count - 1], &change.name) >= 0)
             return malformed(reason, "the changes are not sorted, or one is there twice");
         r = value_changes_put(&changes, &change.name, change.sha256);
         if (r != 0)
