@@ -93,16 +93,6 @@ int spec_report(const Context *context, const Options *options, const Credential
 int spec_output_sealed(const Options *options, const char *name, const char *path,
                        const FileSetEntry *files, size_t count, Reason *reason);
 
-/* Where the administrator's policies and nspawn-creds.conf are. */
-#define POLICY_FOLDER "/etc/nspawn-creds"
-
-/* Lists the files of MACHINE's policy that are there, or for NULL those of all. RET ends with NULL.
- * Returns 0 or a negative errno. */
-int spec_policy_files(const char *machine, Reason *reason, char ***ret);
-
-/* Writes a new file PATH there, and its directory if it is missing. -EEXIST. */
-int spec_add_policy(const char *path, BytesView content, Reason *reason);
-
 /* Whether MACHINE is among the arguments MACHINES, or there are none, which means all. */
 bool spec_selects(char **machines, const char *machine);
 

@@ -14,6 +14,7 @@
 #include "policy/policy_load.h"
 #include "specs.h"
 #include "terminal/output.h"
+#include "verb/policy_files.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -135,7 +136,7 @@ static int add_files(BackingUp *backing_up)
     static const char config[] = POLICY_FOLDER "/" BACKUP_CONFIG_NAME;
     _cleanup_(strings_freep) char **files = NULL;
     Reason reason = {0};
-    int r = spec_policy_files(NULL, &reason, &files);
+    int r = policy_files_list(NULL, &reason, &files);
 
     if (r == -ENOMEM)
         return r;

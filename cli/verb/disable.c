@@ -11,11 +11,11 @@
 #include "manager/manager.h"
 #include "policy/policy_edit.h"
 #include "policy/policy_load.h"
-#include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "verb/dependents.h"
+#include "verb/policy_files.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -100,7 +100,7 @@ static int disable_machine(const Context *context, const Options *options, const
 {
     _cleanup_(strings_freep) char **files = NULL;
     size_t removed = 0;
-    int r = spec_policy_files(machine, reason, &files);
+    int r = policy_files_list(machine, reason, &files);
 
     if (r == 0 && files[0])
         r = confirm(options, reason, "Remove %s%s?", files[0], files[1] ? " and its drop-ins" : "");

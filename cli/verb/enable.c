@@ -31,6 +31,7 @@
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
+#include "verb/policy_files.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -324,7 +325,7 @@ static int write_policy(Enabling *enabling, Reason *reason)
         r = policy_file_parse(bytes_view(&after), path, policy, &fault);
     if (r != 0)
         return policy_fault_reason(&fault, r, reason);
-    r = is_new ? spec_add_policy(path, bytes_view(&after), reason)
+    r = is_new ? policy_files_add(path, bytes_view(&after), reason)
                : rewrite_write(path, bytes_view(&before), bytes_view(&after), reason);
     if (r != 0)
         return r;

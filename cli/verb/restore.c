@@ -20,6 +20,7 @@
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
+#include "verb/policy_files.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -181,7 +182,7 @@ static bool is_here(const BackupFile *file)
     format_path(file->name, path);
     if (!file->machine[0])
         return access(path, F_OK) == 0;
-    return spec_policy_files(file->machine, NULL, &found) != 0 || found[0];
+    return policy_files_list(file->machine, NULL, &found) != 0 || found[0];
 }
 
 static int plan_file(Restoring *restoring, const BackupFile *file)
@@ -225,7 +226,7 @@ static int write_file(const BackupFile *file, Reason *reason)
     char path[PATH_BYTES];
 
     format_path(file->name, path);
-    return spec_add_policy(path, text_view(file->content), reason);
+    return policy_files_add(path, text_view(file->content), reason);
 }
 
 /* So that the generator makes the units of the machines ask for what is in the policies. */
