@@ -100,6 +100,10 @@ static int run(const Context *context, const Options *options, char **)
     }
     output_note("%zu master cop%s encrypted to %zu recipients.", all.count,
                 all.count == 1 ? "y is" : "ies are", work.recipients.count);
+    if (all.count > 0)
+        output_note("Without opening them, nobody can see that their values are the same: "
+                    "nspawn-creds fleet seal lists each of them as changed, and seals all files "
+                    "again. Hosts then restart nothing.");
     output_note("Somebody who is no recipient any more still opens the old copies, which git's "
                 "history keeps. If you removed somebody, give the secrets other values: "
                 "nspawn-creds fleet generate SECRET, or nspawn-creds fleet edit SECRET");

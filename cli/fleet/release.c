@@ -305,7 +305,7 @@ static int say_widened(const Choice *choice, FleetChanges *changes)
                 choice->hosts[i].together == &file->secrets[secret])
                 writer_format(&names, " %s", choice->sealed[i].host);
         r = fleet_changes_add(changes, &names,
-                              "released, too, because they share the new value of %s",
+                              "released, too, because they share %s, whose master copy is new",
                               file->secrets[secret].name);
     }
     changes->wider = changes->count - before;
