@@ -77,17 +77,6 @@ const char *spec_fate_of_old(const Options *options);
 int spec_list_machine(const Store *store, const char *machine, Reason *reason, StoreEntry **ret,
                       size_t *ret_count);
 
-/* Whether what POLICY delivers at the machine's start is too much for its unit, which is noted. */
-bool spec_note_size(const Options *options, const Policy *policy);
-
-/* Notes when NAME, which was just stored, will be used, and what is left to do. -ENOMEM. */
-int spec_note_use(const Context *context, const Options *options, const CredentialName *name);
-
-/* NAME was stored, and has REPLACED a value: prints that as JSON, or else its PUBLIC half (empty if
- * it has none), and does spec_note_use(). -ENOMEM. */
-int spec_report(const Context *context, const Options *options, const CredentialName *name,
-                bool replaced, BytesView public, Reason *reason);
-
 /* Writes what is sealed as NAME: one of FILES to PATH as output_sealed() does, more to the
  * directory PATH, all or none. With --json= the output says where it is, or has it as text. */
 int spec_output_sealed(const Options *options, const char *name, const char *path,

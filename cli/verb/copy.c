@@ -12,6 +12,7 @@
 #include "terminal/output.h"
 #include "unit_size.h"
 #include "verb/dependents.h"
+#include "verb/stored.h"
 #include "verb/verb.h"
 
 #include <string.h>
@@ -71,7 +72,7 @@ static int run(const Context *context, const Options *options, char **arguments,
     if (r == 0)
         r = reseal_as_finish(&reseal_as, NULL, bytes_view(&public), moves, &reason);
     if (r == 0)
-        r = spec_report(context, options, &to, exists, (BytesView){0}, &reason);
+        r = stored_report(context, options, &to, exists, (BytesView){0}, &reason);
     if (r != 0)
         return output_error(r, reseal_as.to_text, &reason);
     r = moves ? dependents_note(context, &from, 1, true) : 0;

@@ -9,6 +9,7 @@
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "unit_size.h"
+#include "verb/stored.h"
 #include "verb/verb.h"
 
 /* Seals and stores the edited value. RET_STORED is false if it is unchanged. */
@@ -123,7 +124,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     r = edit(options, &reseal_as, old, &stored);
     if (r != 0 || (!stored && options->json == JSON_OFF))
         return r;
-    r = spec_report(context, options, &name, stored, (BytesView){0}, &reason);
+    r = stored_report(context, options, &name, stored, (BytesView){0}, &reason);
     return r == 0 ? 0 : output_error(r, arguments[0], &reason);
 }
 

@@ -26,12 +26,12 @@
 #include "manager/manager.h"
 #include "policy/policy_edit.h"
 #include "policy/policy_load.h"
-#include "specs.h"
 #include "store/store.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "verb/policy_files.h"
+#include "verb/stored.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -456,7 +456,7 @@ static void report_next(const Enabling *enabling)
     for (size_t i = 0; i < BROKER_SOCKETS; i++)
         if (enabling->sockets_enabled[i])
             printf("Enabled %s.\n", broker_sockets[i]);
-    if (enabling->policy && spec_note_size(enabling->options, enabling->policy))
+    if (enabling->policy && stored_note_size(enabling->options, enabling->policy))
         return;
     if (enabling->in_effect && !enabling->valueless && note_refused(enabling))
         return;

@@ -21,6 +21,7 @@
 #include "terminal/progress.h"
 #include "unit_size.h"
 #include "verb/import_file.h"
+#include "verb/stored.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -328,7 +329,7 @@ static void report(const Import *import, const char *machine)
                     : missing > 1           ? "them"
                                             : "it",
                     machine, machine);
-    else if (!spec_note_size(import->options, policy))
+    else if (!stored_note_size(import->options, policy))
         output_note("To see what %s receives: nspawn-creds check %s", machine, machine);
 }
 

@@ -24,6 +24,7 @@
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "unit_size.h"
+#include "verb/stored.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -280,7 +281,7 @@ static void print_changes(const Rotate *rotate)
 
         if (!effect->unit && effect->delivery != POLICY_LIVE &&
             credential_name_equal(&effect->name, &rotate->name))
-            (void)spec_note_use(rotate->context, &rotate->options, &rotate->name);
+            (void)stored_note_use(rotate->context, &rotate->options, &rotate->name);
         else if (!effect->unit)
             printf("%s@%s: %s\n", effect->name.machine, effect->name.id,
                    effect->delivery == POLICY_LIVE ? "the policy names no unit to restart"

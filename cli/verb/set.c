@@ -11,6 +11,7 @@
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "unit_size.h"
+#include "verb/stored.h"
 #include "verb/verb.h"
 
 typedef struct Setting {
@@ -150,8 +151,8 @@ static int run(const Context *context, const Options *options, char **arguments)
                                                .keep_old = spec_keeps_old(options)},
                                 1, "set", &reason);
     if (r == 0)
-        r = spec_report(context, options, &setting.name, setting.replaces,
-                        bytes_view(&value.public), &reason);
+        r = stored_report(context, options, &setting.name, setting.replaces,
+                          bytes_view(&value.public), &reason);
     return r == 0 ? 0 : output_error(r, setting.argument, &reason);
 }
 
