@@ -13,45 +13,45 @@
 #include <errno.h>
 #include <string.h>
 
-typedef struct Generation {
+typedef struct NewSecret {
     const FleetSecret *secret;
     bool replaces;
     Bytes public; /* the public half of a key pair */
-} Generation;
+} NewSecret;
 
-typedef struct Generations {
-    Generation *generations;
+typedef struct NewSecrets {
+    NewSecret *secrets;
     MasterChange *changes; /* as many */
     size_t count;
-} Generations;
+} NewSecrets;
 
-static void generations_done(Generations *all)
+static void new_secrets_done(NewSecrets *all)
 {
     for (size_t i = 0; i < all->count; i++) {
-        bytes_done(&all->generations[i].public);
+        bytes_done(&all->secrets[i].public);
         master_change_done(&all->changes[i]);
     }
-    free(all->generations);
+    free(all->secrets);
     free(all->changes);
 }
 
-static int add(const Repository *repository, const FleetSecret *secret, Generations *all)
+static int add(const Repository *repository, const FleetSecret *secret, NewSecrets *all)
 {
-    Generation generation = {secret, master_exists(repository, secret->name), {0}};
+    NewSecret new = {secret, master_exists(repository, secret->name), {0}};
     MasterChange change = {.secret = strdup(secret->name)};
 
-    if (!change.secret || !ARRAY_GROW(all->generations, all->count) ||
+    if (!change.secret || !ARRAY_GROW(all->secrets, all->count) ||
         !ARRAY_GROW(all->changes, all->count)) {
         free(change.secret);
         return -ENOMEM;
     }
-    all->generations[all->count] = generation;
+    all->secrets[all->count] = new;
     all->changes[all->count++] = change;
     return 0;
 }
 
 /* Those of NAMES; without any, those that have a recipe but no value. */
-static int choose(const Repository *repository, char **names, Reason *reason, Generations *all)
+static int choose(const Repository *repository, char **names, Reason *reason, NewSecrets *all)
 {
     int r = 0;
 
@@ -78,7 +78,7 @@ static int choose(const Repository *repository, char **names, Reason *reason, Ge
 }
 
 /* Asks once for all values that are replaced. */
-static int confirm_all(const Options *options, const Generations *all, Reason *reason)
+static int confirm_all(const Options *options, const NewSecrets *all, Reason *reason)
 {
     _cleanup_(writer_done) Writer names = {0};
     _cleanup_(bytes_done) Bytes text = {0};
@@ -86,9 +86,9 @@ static int confirm_all(const Options *options, const Generations *all, Reason *r
     int r;
 
     for (size_t i = 0; i < all->count; i++)
-        if (all->generations[i].replaces) {
+        if (all->secrets[i].replaces) {
             writer_text(&names, count++ > 0 ? ", " : "");
-            writer_text(&names, all->generations[i].secret->name);
+            writer_text(&names, all->secrets[i].secret->name);
         }
     r = writer_take(&names, &text);
     if (r != 0 || count == 0)
@@ -98,41 +98,40 @@ static int confirm_all(const Options *options, const Generations *all, Reason *r
                    count == 1 ? "it" : "them");
 }
 
-static int generate(const Workspace *work, Generation *generation, MasterChange *change,
-                    Reason *reason)
+static int generate(const Workspace *work, NewSecret *new, MasterChange *change, Reason *reason)
 {
-    const FleetSecret *secret = generation->secret;
+    const FleetSecret *secret = new->secret;
     _cleanup_(secret_freep) Secret *value = NULL;
     int r = generate_secret(work->context, &secret->recipe, secret->name, reason, &value);
 
     if (r == 0 && recipe_types[secret->recipe.type].pair)
-        r = generate_public(&secret->recipe, value, secret->name, reason, &generation->public);
+        r = generate_public(&secret->recipe, value, secret->name, reason, &new->public);
     return r == 0 ? master_encrypt(&work->program, &work->recipients, value, reason, &change->file)
                   : r;
 }
 
-static void report(const Options *options, const Repository *repository, const Generations *all)
+static void report(const Options *options, const Repository *repository, const NewSecrets *all)
 {
     struct json_object *list = json_object_new_array();
 
     for (size_t i = 0; i < all->count; i++) {
-        const Generation *generation = &all->generations[i];
-        BytesView half = bytes_view(&generation->public);
+        const NewSecret *new = &all->secrets[i];
+        BytesView half = bytes_view(&new->public);
         struct json_object *object = json_object_new_object();
-        size_t hosts = repository_count_hosts(repository, generation->secret->name);
+        size_t hosts = repository_count_hosts(repository, new->secret->name);
 
         half.size -= half.size > 0; /* without its newline */
-        json_add_text(object, "secret", generation->secret->name);
-        json_add(object, "replaced", json_object_new_boolean(generation->replaces));
+        json_add_text(object, "secret", new->secret->name);
+        json_add(object, "replaced", json_object_new_boolean(new->replaces));
         json_add_view(object, "public", half);
         json_append(list, object);
         if (options->json != JSON_OFF)
             continue;
         if (half.size > 0)
-            output_line(stdout, "%s: %.*s", generation->secret->name, (int)half.size,
+            output_line(stdout, "%s: %.*s", new->secret->name, (int)half.size,
                         (const char *)half.data);
-        output_note("%s: %s, for %zu host%s.", generation->secret->name,
-                    generation->replaces ? "replaced" : "generated", hosts, plural(hosts));
+        output_note("%s: %s, for %zu host%s.", new->secret->name,
+                    new->replaces ? "replaced" : "generated", hosts, plural(hosts));
     }
     if (options->json != JSON_OFF) {
         output_json(list, options->json);
@@ -149,7 +148,7 @@ static void report(const Options *options, const Repository *repository, const G
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(workspace_done) Workspace work = WORKSPACE_CLOSED(context, options);
-    _cleanup_(generations_done) Generations all = {0};
+    _cleanup_(new_secrets_done) NewSecrets all = {0};
     Reason reason = {0};
     int r = workspace_open(true, &reason, &work);
 
@@ -160,7 +159,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0)
         r = confirm_all(options, &all, &reason);
     for (size_t i = 0; r == 0 && i < all.count; i++)
-        r = generate(&work, &all.generations[i], &all.changes[i], &reason);
+        r = generate(&work, &all.secrets[i], &all.changes[i], &reason);
     if (r == 0 && all.count > 0)
         r = masters_write(&work.repository, &work.recipients, all.changes, all.count, &reason);
     if (r != 0)
