@@ -27,22 +27,22 @@ void unsealer_done(Unsealer *unsealer)
     *unsealer = (Unsealer){0};
 }
 
-/* The child's task. */
-typedef struct Unsealing {
+/* What the child does. */
+typedef struct UnsealTask {
     const char *device, *subject;
     TpmSealedView sealed;
-} Unsealing;
+} UnsealTask;
 
 static int work(const void *request, const Observer *observer, Reason *reason, TpmResult *ret)
 {
-    const Unsealing *unsealing = request;
+    const UnsealTask *task = request;
     _cleanup_(tpm_freep) Tpm *tpm = NULL;
     int r;
 
-    tpm_wait_begin(observer, "unseal a key", unsealing->subject);
-    r = tpm_new(unsealing->device, reason, &tpm);
+    tpm_wait_begin(observer, "unseal a key", task->subject);
+    r = tpm_new(task->device, reason, &tpm);
     if (r == 0)
-        r = tpm_unseal(tpm, &unsealing->sealed, reason, &ret->key);
+        r = tpm_unseal(tpm, &task->sealed, reason, &ret->key);
     observer_wait_end(observer);
     return r;
 }
@@ -52,9 +52,9 @@ static int unseal(const Unsealer *unsealer, const CredentialSections *sections, 
 {
     _cleanup_(bytes_done) Bytes signatures = {0};
     _cleanup_(tpm_result_done) TpmResult result = {0};
-    Unsealing unsealing = {.device = unsealer->spec.tpm_device,
-                           .subject = name ? name : unsealer->subject,
-                           .sealed = sections->tpm};
+    UnsealTask task = {.device = unsealer->spec.tpm_device,
+                       .subject = name ? name : unsealer->subject,
+                       .sealed = sections->tpm};
     int r = 0;
 
     /* only fails for given files: if the search finds none, the TPM reports it when needed */
@@ -62,9 +62,9 @@ static int unseal(const Unsealer *unsealer, const CredentialSections *sections, 
         r = pcr_signatures_load(unsealer->context, unsealer->spec.signatures, reason, &signatures);
     if (r != 0 && r != OUTCOME_NOT_FOUND)
         return r;
-    unsealing.sealed.signatures = bytes_view(&signatures);
-    unsealing.sealed.expected = unsealer->expected;
-    r = tpm_child_run(work, &unsealing, unsealer->observer, reason, &result);
+    task.sealed.signatures = bytes_view(&signatures);
+    task.sealed.expected = unsealer->expected;
+    r = tpm_child_run(work, &task, unsealer->observer, reason, &result);
     if (r == 0)
         *ret = TAKE_PTR(result.key);
     return r;
