@@ -102,7 +102,7 @@ static Reason seal_options(const CredentialSections *sections, const char *requi
     return options;
 }
 
-/* Reports that NAME does not open, whose parts are SECTIONS. PATH is its file, if that is not in
+/* Reports that NAME does not open, which consists of SECTIONS. PATH is its file, if that is not in
  * the store. */
 static void say_closed(Doctor *doctor, const DoctorMachine *machine, const CredentialName *name,
                        const char *path, const CredentialSections *sections, int rc,

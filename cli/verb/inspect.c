@@ -94,32 +94,32 @@ static void describe_public_key(const TpmSealedView *tpm, bool words, struct jso
 }
 
 static struct json_object *describe(const char *file, const Bytes *sealed,
-                                    const CredentialSections *parts, bool words)
+                                    const CredentialSections *sections, bool words)
 {
-    struct json_object *object = json_object_new_object(), *part;
+    struct json_object *object = json_object_new_object(), *section;
     Reason reason = {0};
-    bool openable = credential_openable(parts, &reason) == 0;
+    bool openable = credential_openable(sections, &reason) == 0;
 
     json_add_text(object, "file", file);
-    json_add_text(object, "kind", parts->kind->name);
-    json_add_text(object, "id", hex((BytesView){parts->kind->id.bytes, KIND_ID_BYTES}).text);
-    json_add_number(object, "sinceSystemd", parts->kind->since);
+    json_add_text(object, "kind", sections->kind->name);
+    json_add_text(object, "id", hex((BytesView){sections->kind->id.bytes, KIND_ID_BYTES}).text);
+    json_add_number(object, "sinceSystemd", sections->kind->since);
     json_add_number(object, "size", sealed->size);
-    json_add_number(object, "headerSize", parts->header.size);
-    json_add_number(object, "ivSize", parts->iv.size);
-    json_add_number(object, "encryptedSize", parts->ciphertext.size);
-    json_add(object, "hostKey", json_object_new_boolean(kind_has(parts->kind, KIND_HOST)));
-    json_add(object, "scoped", json_object_new_boolean(kind_has(parts->kind, KIND_SCOPED)));
+    json_add_number(object, "headerSize", sections->header.size);
+    json_add_number(object, "ivSize", sections->iv.size);
+    json_add_number(object, "encryptedSize", sections->ciphertext.size);
+    json_add(object, "hostKey", json_object_new_boolean(kind_has(sections->kind, KIND_HOST)));
+    json_add(object, "scoped", json_object_new_boolean(kind_has(sections->kind, KIND_SCOPED)));
     json_add(object, "openable", json_object_new_boolean(openable));
-    if (kind_has(parts->kind, KIND_TPM) &&
-        json_add(object, "tpm2", part = json_object_new_object()))
-        describe_tpm(&parts->tpm, words, part);
-    if (kind_has(parts->kind, KIND_PUBLIC_KEY) &&
-        json_add(object, "publicKey", part = json_object_new_object()))
-        describe_public_key(&parts->tpm, words, part);
+    if (kind_has(sections->kind, KIND_TPM) &&
+        json_add(object, "tpm2", section = json_object_new_object()))
+        describe_tpm(&sections->tpm, words, section);
+    if (kind_has(sections->kind, KIND_PUBLIC_KEY) &&
+        json_add(object, "publicKey", section = json_object_new_object()))
+        describe_public_key(&sections->tpm, words, section);
     if (words)
-        json_add(object, "tpm", json_object_new_boolean(kind_has(parts->kind, KIND_TPM)));
-    if (words && parts->kind->key_types == 0)
+        json_add(object, "tpm", json_object_new_boolean(kind_has(sections->kind, KIND_TPM)));
+    if (words && sections->kind->key_types == 0)
         json_add_text(object, "protection", "none: anyone can read and forge it");
     if (words && !openable)
         json_add_text(object, "note", reason.text);
@@ -187,16 +187,16 @@ static int inspect(const char *path, const Options *options)
     _cleanup_(json_object_putp) struct json_object *object = NULL;
     bool words = options->json == JSON_OFF;
     _cleanup_(bytes_done) Bytes sealed = {0};
-    CredentialSections parts;
+    CredentialSections sections;
     Reason reason = {0};
     int r;
 
     r = input_read_sealed(path, &reason, &sealed);
     if (r == 0)
-        r = credential_parse(bytes_view(&sealed), &reason, &parts);
+        r = credential_parse(bytes_view(&sealed), &reason, &sections);
     if (r != 0)
         return output_error(r, input_name(path), &reason);
-    object = describe(input_name(path), &sealed, &parts, words);
+    object = describe(input_name(path), &sealed, &sections, words);
     add_fleet(options, path, object);
     if (words) {
         output_line(stdout, "%s", input_name(path));

@@ -190,7 +190,7 @@ typedef struct Walk {
     void *userdata;
     Step steps[LIMIT_REQUEST_DEPTH];
     size_t depth;
-    size_t parts; /* so far */
+    size_t ingredients; /* so far */
     PolicyFault *fault;
 } Walk;
 
@@ -242,7 +242,7 @@ static int visit(Walk *walk, Step step)
     if (walk->depth == LIMIT_REQUEST_DEPTH)
         return fault_at(walk, first, "the ingredients of ", first.credential->id,
                         " are nested too deeply");
-    if (++walk->parts > LIMIT_REQUEST_INGREDIENTS)
+    if (++walk->ingredients > LIMIT_REQUEST_INGREDIENTS)
         return fault_at(walk, first, "", first.credential->id, " has too many ingredients");
     walk->steps[walk->depth++] = step;
     r = visit_ingredients(walk, step);
