@@ -13,8 +13,8 @@
 /* Where it is installed, or built, beside this program. */
 static int courier_path(Reason *reason, char ret[PATH_MAX])
 {
-    static const char *const places[] = {"/../lib/nspawn-creds/nspawn-creds-courier",
-                                         "/nspawn-creds-courier"};
+    static const char *const paths[] = {"/../lib/nspawn-creds/nspawn-creds-courier",
+                                        "/nspawn-creds-courier"};
     char self[PATH_MAX - 64];
     ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
@@ -22,8 +22,8 @@ static int courier_path(Reason *reason, char ret[PATH_MAX])
         return reason_set(reason, -errno, "/proc/self/exe");
     self[length] = '\0';
     *strrchr(self, '/') = '\0';
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        snprintf(ret, PATH_MAX, "%s%s", self, places[i]);
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        snprintf(ret, PATH_MAX, "%s%s", self, paths[i]);
         if (access(ret, X_OK) == 0)
             return 0;
     }

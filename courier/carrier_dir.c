@@ -17,7 +17,7 @@
 
 typedef struct DirCarrier {
     Carrier carrier;
-    const char *place;
+    const char *location;
     int changes; /* inotify's, or -1 */
     bool watched;
 } DirCarrier;
@@ -27,8 +27,8 @@ static int dir_open(const CarrierSettings *settings, long, Reason *reason, Carri
     DirCarrier *dir = calloc(1, sizeof(*dir));
 
     if (!dir)
-        return reason_set(reason, -ENOMEM, "%s", settings->place);
-    dir->place = settings->place;
+        return reason_set(reason, -ENOMEM, "%s", settings->location);
+    dir->location = settings->location;
     /* without it, waiting takes the whole interval */
     dir->changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     *ret = &dir->carrier;
@@ -53,17 +53,18 @@ static int file_failed(const DirCarrier *dir, const char *path, Reason *reason)
 {
     int error = errno;
 
-    if (error == ENOENT && access(dir->place, F_OK) < 0)
-        return reason_set(reason, OUTCOME_CARRIER_FAILED, "%s: %m", dir->place);
+    if (error == ENOENT && access(dir->location, F_OK) < 0)
+        return reason_set(reason, OUTCOME_CARRIER_FAILED, "%s: %m", dir->location);
     errno = error;
     return failed(path, reason);
 }
 
 static int full_path(const DirCarrier *dir, const char *path, Reason *reason, char ret[PATH_MAX])
 {
-    return snprintf(ret, PATH_MAX, "%s/%s", dir->place, path) < PATH_MAX
+    return snprintf(ret, PATH_MAX, "%s/%s", dir->location, path) < PATH_MAX
                ? 0
-               : reason_set(reason, OUTCOME_CARRIER_FAILED, "%s: the path is too long", dir->place);
+               : reason_set(reason, OUTCOME_CARRIER_FAILED, "%s: the path is too long",
+                            dir->location);
 }
 
 static int dir_get(Carrier *carrier, const char *path, size_t limit, CarrierVersion *version,
@@ -149,7 +150,7 @@ static int dir_put(Carrier *carrier, const char *path, BytesView content, bool k
     int r = full_path(dir, path, reason, full);
 
     if (r == 0)
-        r = make_parents(full, strlen(dir->place), reason);
+        r = make_parents(full, strlen(dir->location), reason);
     if (r == 0 && keep && has_content(full, content))
         return 0;
     if (r == 0)
@@ -168,10 +169,10 @@ static int dir_remove(Carrier *carrier, const char *path, Reason *reason)
 /* Once for all files, since each would take some milliseconds. */
 static int dir_flush(Carrier *carrier, Reason *reason)
 {
-    const char *place = ((DirCarrier *)carrier)->place;
-    _cleanup_(closep) int fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char *location = ((DirCarrier *)carrier)->location;
+    _cleanup_(closep) int fd = open(location, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    return fd < 0 || syncfs(fd) < 0 ? reason_set(reason, OUTCOME_CARRIER_FAILED, "%s: %m", place)
+    return fd < 0 || syncfs(fd) < 0 ? reason_set(reason, OUTCOME_CARRIER_FAILED, "%s: %m", location)
                                     : 0;
 }
 

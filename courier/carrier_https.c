@@ -12,7 +12,7 @@
 
 typedef struct HttpsCarrier {
     Carrier carrier;
-    const char *place;
+    const char *location;
     Http *http;
 } HttpsCarrier;
 
@@ -29,7 +29,7 @@ static int https_open(const CarrierSettings *settings, long stall, Reason *reaso
 
     if (r != 0)
         return r;
-    https->place = settings->place;
+    https->location = settings->location;
     *ret = &TAKE_PTR(https)->carrier;
     return 0;
 }
@@ -44,7 +44,7 @@ static int https_get(Carrier *carrier, const char *path, size_t limit, CarrierVe
     bool conditional = version && version->text[0];
     int r;
 
-    if (asprintf(&url, "%s%s", https->place, path) < 0)
+    if (asprintf(&url, "%s%s", https->location, path) < 0)
         return -ENOMEM;
     request.url = url;
     if (conditional)
@@ -76,7 +76,7 @@ static int https_put(Carrier *carrier, const char *path, BytesView content, bool
     };
     int r;
 
-    if (asprintf(&url, "%s%s", https->place, path) < 0)
+    if (asprintf(&url, "%s%s", https->location, path) < 0)
         return -ENOMEM;
     request.url = url;
     r = http_call(https->http, &request, reason, &answer);

@@ -56,14 +56,14 @@ static int parse_name(const char *name, Reason *reason, Message *ret)
                       "\"%.100s\" is not v1/FLEET/enrol/HOST/request, challenge or answer", name);
 }
 
-static Carrier *place_of(const Enrol *enrol, const Message *message)
+static Carrier *carrier_of(const Enrol *enrol, const Message *message)
 {
     return message->is_challenge ? enrol->carrier : enrol->reports;
 }
 
 static int get_one(Enrol *enrol, const Message *message, Reason *reason)
 {
-    Carrier *carrier = place_of(enrol, message);
+    Carrier *carrier = carrier_of(enrol, message);
     size_t limit = message->is_request ? IDENTITY_MAX_BYTES : LIMIT_ENROLMENT_BYTES;
     _cleanup_(bytes_done) Bytes content = {0};
     int r = carrier->ops->get(carrier, message->name, limit, NULL, reason, &content);
@@ -87,7 +87,7 @@ static int get_one(Enrol *enrol, const Message *message, Reason *reason)
 
 static int put(Enrol *enrol, const Message *message, const char *text, Reason *reason)
 {
-    Carrier *carrier = place_of(enrol, message);
+    Carrier *carrier = carrier_of(enrol, message);
     _cleanup_(bytes_done) Bytes content = {0};
     int r = base64_decode(text_view(text), &content);
 
@@ -106,7 +106,7 @@ static int put(Enrol *enrol, const Message *message, const char *text, Reason *r
 /* Names a message that stays. It does no harm: it is of no use any more. */
 static int remove_one(Enrol *enrol, const Message *message)
 {
-    Carrier *carrier = place_of(enrol, message);
+    Carrier *carrier = carrier_of(enrol, message);
     int r = carrier->ops->remove ? carrier->ops->remove(carrier, message->name, NULL)
                                  : OUTCOME_CARRIER_FAILED;
 
@@ -132,16 +132,16 @@ static int handle(Enrol *enrol, char *line, Reason *reason)
 }
 
 /* A file that is not there is no error, but a directory that is not there is no carrier. */
-static int check_place(const CarrierSettings *settings, Reason *reason)
+static int check_location(const CarrierSettings *settings, Reason *reason)
 {
-    return settings->kind == CARRIER_DIR && access(settings->place, F_OK) < 0
-               ? reason_set(reason, OUTCOME_CARRIER_FAILED, "%.200s: %m", settings->place)
+    return settings->kind == CARRIER_DIR && access(settings->location, F_OK) < 0
+               ? reason_set(reason, OUTCOME_CARRIER_FAILED, "%.200s: %m", settings->location)
                : 0;
 }
 
 static int open_carriers(Enrol *enrol, long stall, Reason *reason)
 {
-    int r = check_place(enrol->settings, reason);
+    int r = check_location(enrol->settings, reason);
 
     if (r == 0)
         r = carrier_open(enrol->settings, stall, reason, &enrol->carrier);
@@ -152,7 +152,7 @@ static int open_carriers(Enrol *enrol, long stall, Reason *reason)
         return 0;
     r = carrier_settings_for_reports(enrol->settings, reason, &enrol->elsewhere);
     if (r == 0)
-        r = check_place(&enrol->elsewhere, reason);
+        r = check_location(&enrol->elsewhere, reason);
     if (r == 0)
         r = carrier_open(&enrol->elsewhere, stall, reason, &enrol->reports);
     return r;

@@ -113,7 +113,7 @@ static bool check_socket(Doctor *doctor, const DoctorMachine *machine)
     return false;
 }
 
-static bool check_place(Doctor *doctor, const DoctorMachine *machine)
+static bool check_mount(Doctor *doctor, const DoctorMachine *machine)
 {
     const char *name = machine->name, *unbound = NULL;
     bool bound = false;
@@ -144,17 +144,17 @@ static bool check_place(Doctor *doctor, const DoctorMachine *machine)
 static bool check_request(Doctor *doctor, const DoctorMachine *machine, const char *unit,
                           const char *id, const ManagerService *service)
 {
-    const char *name = machine->name, *place = NULL;
+    const char *name = machine->name, *path = NULL;
     char folder[PATH_MAX];
 
-    for (char **pair = service->credentials; pair && *pair && !place; pair += 2)
+    for (char **pair = service->credentials; pair && *pair && !path; pair += 2)
         if (strcmp(pair[0], id) == 0)
-            place = pair[1];
-    if (place && strcmp(place, LIVE_MOUNT_INSIDE LIVE_MOUNT_SOCKET) == 0)
+            path = pair[1];
+    if (path && strcmp(path, LIVE_MOUNT_INSIDE LIVE_MOUNT_SOCKET) == 0)
         return true;
-    if (place)
+    if (path)
         doctor_say(doctor, DOCTOR_WARNING, "%s in %s takes %s from %s instead of the live socket",
-                   unit, name, id, place);
+                   unit, name, id, path);
     else
         doctor_say(doctor, DOCTOR_WARNING,
                    "%s in %s does not ask for %s, which the policy lists for it", unit, name, id);
@@ -241,7 +241,7 @@ void doctor_live(Doctor *doctor, const DoctorMachine *machine)
                        machine->unit);
         return;
     }
-    if (right && check_place(doctor, machine) && check_inside(doctor, machine))
+    if (right && check_mount(doctor, machine) && check_inside(doctor, machine))
         doctor_say(doctor, DOCTOR_OK, "%s: live credentials that are in use: %zu", machine->name,
                    count);
 }

@@ -257,7 +257,7 @@ static void say_missing(Doctor *doctor, const DoctorMachine *machine,
 }
 
 /* Whether the unit takes everything from the broker that the policy delivers at boot. */
-static bool check_places(Doctor *doctor, const DoctorMachine *machine)
+static bool check_paths(Doctor *doctor, const DoctorMachine *machine)
 {
     bool right = true;
 
@@ -433,7 +433,7 @@ void doctor_unit(Doctor *doctor, const DoctorMachine *machine)
         return;
     }
     right = check_requests(doctor, machine) && right;
-    right = check_places(doctor, machine) && right;
+    right = check_paths(doctor, machine) && right;
     if (right && state->reload_needed) {
         doctor_say(doctor, DOCTOR_WARNING,
                    "files of %s have changed since the service manager read them", unit);

@@ -43,7 +43,7 @@ int rollout_check(struct json_object *carrier, Reason *reason)
         r = reason_set(reason, OUTCOME_USAGE,
                        "the carrier %.100s has no place for reports of hosts: name one as "
                        "\"reports\" in your configuration of the fleet and in those of the hosts",
-                       settings.place);
+                       settings.location);
     return r;
 }
 

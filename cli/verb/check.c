@@ -50,12 +50,12 @@ static void report(Check *check, const PolicyFault *fault, bool error)
 
     check->failed = check->failed || error;
     if (check->json == JSON_OFF) {
-        char place[64] = "";
+        char position[64] = "";
 
         if (located)
-            snprintf(place, sizeof(place), "%zu:%zu:", fault->position.line,
+            snprintf(position, sizeof(position), "%zu:%zu:", fault->position.line,
                      fault->position.column);
-        output_line(stdout, "%s:%s %s%s", fault->file, place,
+        output_line(stdout, "%s:%s %s%s", fault->file, position,
                     error ? "" : "warning: ", fault->what.text);
     } else {
         struct json_object *object = json_object_new_object();
@@ -77,16 +77,16 @@ static void report(Check *check, const PolicyFault *fault, bool error)
 static bool split_path(const char *path, char machine[NAME_MAX + 1], bool *ret_main)
 {
     _cleanup_(regfree) regex_t pattern;
-    regmatch_t parts[4];
+    regmatch_t found[4];
     int length;
 
     if (regcomp(&pattern, "(^|/)([^/]+)\\.json(\\.d/[^/]+\\.json)?$", REG_EXTENDED) != 0)
         abort();
-    if (regexec(&pattern, path, 4, parts, 0) != 0)
+    if (regexec(&pattern, path, 4, found, 0) != 0)
         return false;
-    length = parts[2].rm_eo - parts[2].rm_so;
-    snprintf(machine, NAME_MAX + 1, "%.*s", length, path + parts[2].rm_so);
-    *ret_main = parts[3].rm_so < 0;
+    length = found[2].rm_eo - found[2].rm_so;
+    snprintf(machine, NAME_MAX + 1, "%.*s", length, path + found[2].rm_so);
+    *ret_main = found[3].rm_so < 0;
     return length <= NAME_MAX;
 }
 

@@ -194,7 +194,7 @@ static int read_key(struct json_object *value, const char *member, Reason *reaso
 int identity_add_endorsement(Identity *identity, BytesView area, BytesView certificate,
                              Reason *reason)
 {
-    IdentityEndorsement *place = &identity->endorsements[identity->endorsement_count];
+    IdentityEndorsement *slot = &identity->endorsements[identity->endorsement_count];
     IdentityEndorsement added = {0};
     TpmStorageKey key;
     int r = tpm_endorsement_key_parse(area, reason, &key);
@@ -210,7 +210,7 @@ int identity_add_endorsement(Identity *identity, BytesView area, BytesView certi
         bytes_done(&added.area);
         return r;
     }
-    *place = added;
+    *slot = added;
     identity->endorsement_count++;
     return 0;
 }

@@ -35,18 +35,18 @@ static bool is_https(const char *url)
 }
 
 /* "dir:/srv/fleet" or "https://example.org/fleet/" */
-static int read_place(const char *member, const char *url, Reason *reason,
-                      CarrierSettings *settings)
+static int read_location(const char *member, const char *url, Reason *reason,
+                         CarrierSettings *settings)
 {
     if (strncmp(url, "dir:", strlen("dir:")) == 0) {
         settings->kind = CARRIER_DIR;
-        settings->place = url + strlen("dir:");
-        return path_canonical(settings->place)
+        settings->location = url + strlen("dir:");
+        return path_canonical(settings->location)
                    ? 0
                    : invalid(reason, member, "needs an absolute path after \"dir:\"");
     }
     settings->kind = CARRIER_HTTPS;
-    settings->place = url;
+    settings->location = url;
     if (!is_https(url) || url[strlen(url) - 1] != '/')
         return invalid(reason, member, "is not \"dir:/PATH\", \"https://HOST/PATH/\" or \"etcd:\"");
     return 0;
@@ -139,7 +139,7 @@ static int check(const CarrierSettings *settings, const struct json_object *endp
 
 int carrier_settings_parse(struct json_object *object, Reason *reason, CarrierSettings *ret)
 {
-    CarrierSettings settings = {.place = ""}, reports;
+    CarrierSettings settings = {.location = ""}, reports;
     struct json_object *endpoints = NULL;
     const char *url = NULL, *interval = NULL;
     int r;
@@ -155,14 +155,14 @@ int carrier_settings_parse(struct json_object *object, Reason *reason, CarrierSe
         settings.kind = CARRIER_ETCD;
         r = read_endpoints(endpoints, reason, &settings);
     } else {
-        r = read_place("url", url, reason, &settings);
+        r = read_location("url", url, reason, &settings);
     }
     if (r == 0)
         r = read_interval(interval, reason, &settings.interval);
     if (r == 0)
         r = check(&settings, endpoints, reason);
     if (r == 0 && settings.reports)
-        r = read_place("reports", settings.reports, reason, &reports);
+        r = read_location("reports", settings.reports, reason, &reports);
     if (r != 0)
         return r;
     settings.root = json_object_get(object);
@@ -174,7 +174,7 @@ int carrier_settings_for_reports(const CarrierSettings *settings, Reason *reason
                                  CarrierSettings *ret)
 {
     CarrierSettings reports = *settings;
-    int r = read_place("reports", settings->reports, reason, &reports);
+    int r = read_location("reports", settings->reports, reason, &reports);
 
     if (r != 0)
         return r;

@@ -15,7 +15,7 @@ typedef enum CarrierKind { CARRIER_DIR, CARRIER_HTTPS, CARRIER_ETCD } CarrierKin
 typedef struct CarrierSettings {
     struct json_object *root;
     CarrierKind kind;
-    const char *place; /* a directory's path; an URL that ends with "/"; "" for etcd */
+    const char *location; /* a directory's path; an URL that ends with "/"; "" for etcd */
     const char *endpoints[LIMIT_CARRIER_ENDPOINTS]; /* URLs, for etcd */
     size_t endpoint_count;
     const char *ca;            /* file with the certificates that servers are checked with */

@@ -22,7 +22,7 @@ static bool begins(const char *text, const char *with)
 
 static void check_settings(const CarrierSettings *settings)
 {
-    size_t length = strlen(settings->place);
+    size_t length = strlen(settings->location);
 
     assert(settings->interval > 0);
     assert(!settings->certificate == !settings->key);
@@ -33,9 +33,9 @@ static void check_settings(const CarrierSettings *settings)
     else
         assert(settings->endpoint_count == 0 && length > 0);
     if (settings->kind == CARRIER_DIR)
-        assert(settings->place[0] == '/');
+        assert(settings->location[0] == '/');
     if (settings->kind == CARRIER_HTTPS)
-        assert(begins(settings->place, "https://") && settings->place[length - 1] == '/');
+        assert(begins(settings->location, "https://") && settings->location[length - 1] == '/');
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

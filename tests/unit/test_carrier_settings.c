@@ -25,7 +25,7 @@ static void test_valid(void **state)
     (void)state;
     assert_int_equal(parse("{\"url\":\"dir:/srv/fleet\"}", NULL, &dir), 0);
     assert_int_equal(dir.kind, CARRIER_DIR);
-    assert_string_equal(dir.place, "/srv/fleet");
+    assert_string_equal(dir.location, "/srv/fleet");
     assert_int_equal(dir.interval, 60000000);
     assert_null(dir.ca);
 
@@ -35,11 +35,11 @@ static void test_valid(void **state)
                            NULL, &https),
                      0);
     assert_int_equal(https.kind, CARRIER_HTTPS);
-    assert_string_equal(https.place, "https://creds.example.org/prod/");
+    assert_string_equal(https.location, "https://creds.example.org/prod/");
     assert_int_equal(https.interval, 300000000);
     assert_int_equal(carrier_settings_for_reports(&https, NULL, &reports), 0);
     assert_int_equal(reports.kind, CARRIER_DIR);
-    assert_string_equal(reports.place, "/srv/reports");
+    assert_string_equal(reports.location, "/srv/reports");
 
     assert_int_equal(parse("{\"url\":\"etcd:\",\"endpoints\":[\"https://a:2379\","
                            "\"https://[::1]:2379\"],\"certificate\":\"/c\",\"key\":\"/k\"}",

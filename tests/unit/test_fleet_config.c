@@ -49,7 +49,7 @@ static void test_valid(void **state)
                      0);
     assert_int_equal(config.threshold, 2);
     assert_int_equal(config.max_age, UINT64_C(30) * 86400 * 1000000);
-    assert_string_equal(config.carrier.place, "/srv");
+    assert_string_equal(config.carrier.location, "/srv");
     fleet_config_done(&config);
 }
 
