@@ -47,6 +47,77 @@ let
       holding (depth - 1) (deepest.from + lib.removePrefix deepest.at path);
   where = holding 8 folder;
 
+  described = type: description: check: types.addCheck type check // { inherit description; };
+  # As the programs read it.
+  duration = described types.str "length of time, such as \"30d\"" (
+    text:
+    builtins.match "([0-9]+ *(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?) *)+" text != null
+  );
+  # What evaluation would copy to the Nix store is refused.
+  secretFile = described types.str "absolute path outside the Nix store, as a string" (
+    path: lib.hasPrefix "/" path && !lib.hasPrefix builtins.storeDir path
+  );
+  place = "https://[^/?@]+(/[^?]*)?/|dir:/.*";
+
+  optional =
+    type: example: description:
+    mkOption {
+      type = types.nullOr type;
+      default = null;
+      inherit example description;
+    };
+  carrier.options = {
+    url = mkOption {
+      type =
+        described types.str "\"https://HOST/PATH/\", \"dir:/PATH\" or \"etcd:\""
+          (url: url == "etcd:" || builtins.match place url != null);
+      example = "https://creds.example.org/prod/";
+      description = "Where the files are: on a web server, in a directory, or in an etcd.";
+    };
+    endpoints = mkOption {
+      type = types.listOf (
+        described types.str "URL with https" (url: builtins.match "https://[^/?@]+(/[^?]*)?" url != null)
+      );
+      default = [ ];
+      example = [ "https://etcd1.example.org:2379" ];
+      description = "URLs of the etcd, at most 8. If one does not answer, the courier asks the next one.";
+    };
+    ca =
+      optional types.path (lib.literalExpression "./ca.pem")
+        "File of certificates with which servers are checked. Null means those of the system.";
+    certificate =
+      optional types.path (lib.literalExpression "./web1.pem")
+        "File with the client's certificate, which needs {option}`key`.";
+    key =
+      optional secretFile "/run/secrets/prod.key"
+        "File with the certificate's private key. Only root needs to read it.";
+    user =
+      optional types.str "web1"
+        "User at the web server or etcd, who needs {option}`passwordFile`.";
+    passwordFile =
+      optional secretFile "/run/secrets/prod.password"
+        "File whose first line is the password. Only root needs to read it.";
+    interval =
+      optional duration "10s"
+        "How often the courier looks, from 1s to 24h. Null means once a minute.";
+    reports =
+      optional (described types.str "\"https://HOST/PATH/\" or \"dir:/PATH\"" (
+        url: builtins.match place url != null
+      )) "https://creds.example.org/reports/"
+        "Where the host's reports go. Null means to the directory or etcd itself; a web server gets none.";
+  };
+  # What is set of a carrier.
+  carrierOf = f: lib.filterAttrs (_: value: value != null && value != [ ]) f.carrier;
+  # The unit has those with their usual names.
+  secretsOf =
+    name: f:
+    builtins.filter
+      (path: path != null && !(lib.hasPrefix "/etc/nspawn-creds/fleet/${name}." path))
+      [
+        f.carrier.key
+        f.carrier.passwordFile
+      ];
+
   fleet = {
     options = {
       host = mkOption {
@@ -70,7 +141,7 @@ let
         description = "How many of the signers have to sign.";
       };
       maxAge = mkOption {
-        type = types.nullOr types.str;
+        type = types.nullOr duration;
         default = null;
         example = "30d";
         description = ''
@@ -79,14 +150,14 @@ let
         '';
       };
       carrier = mkOption {
-        type = types.nullOr (types.attrsOf types.anything);
+        type = types.nullOr (types.submodule carrier);
         default = null;
         example = {
           url = "https://creds.example.org/prod/";
         };
         description = ''
-          Where the courier fetches what was signed, as in FLEET.md. Without it no courier runs, and
-          something else has to bring it.
+          Where the courier fetches what was signed, see {manpage}`nspawn-creds-courier(8)`. Without it no
+          courier runs, and something else has to bring it.
         '';
       };
     };
@@ -99,8 +170,60 @@ let
         inherit (f) host threshold;
       }
       // lib.optionalAttrs (f.maxAge != null) { inherit (f) maxAge; }
-      // lib.optionalAttrs (f.carrier != null) { inherit (f) carrier; }
+      // lib.optionalAttrs (f.carrier != null) { carrier = carrierOf f; }
     );
+  signersOf =
+    f:
+    builtins.filter (line: builtins.match "[[:space:]]*(#.*)?" line == null) (
+      lib.concatMap (lib.splitString "\n") f.signers
+    );
+  # What the broker and the courier would refuse when they read the files.
+  check =
+    name: f:
+    let
+      at = "${here}.${name}";
+      count = builtins.length (signersOf f);
+      has = member: carrierOf f ? ${member};
+      isEtcd = f.carrier.url == "etcd:";
+    in
+    [
+      {
+        assertion = f.threshold <= count;
+        message = ''
+          ${at}.threshold: ${toString f.threshold} signers have to sign, but ${at}.signers has ${toString count}. The
+          host would never accept anything. Add signers, or set a lower threshold.
+        '';
+      }
+    ]
+    ++ map (line: {
+      assertion = builtins.match "(sk-)?(ssh|ecdsa)-.*" line == null;
+      message = ''
+        ${at}.signers: "${line}" begins with the type of the key. Write whose key it is before it:
+        "alice ${line}"
+      '';
+    }) (signersOf f)
+    ++ lib.optionals (f.carrier != null) [
+      {
+        assertion = has "certificate" == has "key";
+        message = "${at}.carrier: certificate and key need each other. Set both, or neither.";
+      }
+      {
+        assertion = has "user" == has "passwordFile";
+        message = "${at}.carrier: user and passwordFile need each other. Set both, or neither.";
+      }
+      {
+        assertion = isEtcd == has "endpoints";
+        message = ''
+          ${at}.carrier.endpoints: an etcd needs the URLs of its servers, and nothing else has them. Set
+          url = "etcd:" and endpoints = [ "https://…" ], or remove endpoints.
+        '';
+      }
+      {
+        assertion = !(isEtcd && has "reports");
+        message = "${at}.carrier.reports: an etcd takes the reports itself. Remove reports.";
+      }
+    ];
+
   carried = lib.filterAttrs (_: f: f.carrier != null) cfg.fleets;
 in
 {
@@ -142,7 +265,8 @@ in
     ++ lib.mapAttrsToList (name: _: {
       assertion = builtins.match "[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?" name != null;
       message = ''${here}: "${name}" is not the name of a fleet. Use a-z, 0-9 and "-", at most 32 characters, with a letter or digit at both ends.'';
-    }) cfg.fleets;
+    }) cfg.fleets
+    ++ lib.concatLists (lib.mapAttrsToList check cfg.fleets);
 
     environment.etc = lib.concatMapAttrs (name: f: {
       "nspawn-creds/fleet/${name}.json".text = file f;
@@ -178,6 +302,9 @@ in
         overrideStrategy = "asDropin";
         wantedBy = [ "multi-user.target" ];
         restartTriggers = [ (file f) ];
+        serviceConfig.LoadCredential = lib.mkIf (secretsOf name f != [ ]) (
+          map (path: "${baseNameOf path}:${path}") (secretsOf name f)
+        );
       }
     ) carried;
   };

@@ -243,7 +243,13 @@ let
           "alice ssh-ed25519 AAAA"
           "bob ssh-ed25519 BBBB"
         ];
-        carrier.url = "https://creds.example.org/prod/";
+        carrier = {
+          url = "https://creds.example.org/prod/";
+          user = "web1";
+          passwordFile = "/run/secrets/carrier";
+          certificate = "/srv/web1.pem";
+          key = "/etc/nspawn-creds/fleet/prod.key";
+        };
       };
       fleets.test = {
         host = "web1";
@@ -988,6 +994,7 @@ let
         couriers = builtins.filter (lib.hasPrefix "nspawn-creds-courier@") (
           builtins.attrNames elsewhere.systemd.services
         );
+        secrets = elsewhere.systemd.services."nspawn-creds-courier@prod".serviceConfig.LoadCredential;
         socket = elsewhere.systemd.sockets.nspawn-creds-courier.wantedBy;
         apply = elsewhere.systemd.paths.nspawn-creds-apply.wantedBy;
       };
@@ -996,7 +1003,13 @@ let
           host = "host";
           threshold = 2;
           maxAge = "30d";
-          carrier.url = "https://creds.example.org/prod/";
+          carrier = {
+            url = "https://creds.example.org/prod/";
+            user = "web1";
+            passwordFile = "/run/secrets/carrier";
+            certificate = "/srv/web1.pem";
+            key = "/etc/nspawn-creds/fleet/prod.key";
+          };
         };
         test = {
           host = "web1";
@@ -1004,6 +1017,7 @@ let
         };
         signers = "alice ssh-ed25519 AAAA\nbob ssh-ed25519 BBBB\n";
         couriers = [ "nspawn-creds-courier@prod" ];
+        secrets = [ "carrier:/run/secrets/carrier" ];
         socket = [ "sockets.target" ];
         apply = [ "multi-user.target" ];
       };

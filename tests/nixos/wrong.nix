@@ -63,6 +63,14 @@ let
         credentials.${id} = credential;
       };
     };
+  fleet =
+    settings:
+    host {
+      services.nspawn-creds.fleets.prod = {
+        signers = lib.mkDefault [ "alice ssh-ed25519 AAAA" ];
+      }
+      // settings;
+    };
   letters = n: lib.concatStrings (lib.genList (_: "x") n);
 
   cases = {
@@ -129,6 +137,55 @@ let
       config = host { services.nspawn-creds.fleets.Prod.signers = [ "alice ssh-ed25519 AAAA" ]; };
       option = "services.nspawn-creds.fleets";
       says = "\"Prod\" is not the name of a fleet";
+    };
+    "a fleet that needs more signers than it has" = {
+      config = fleet {
+        signers = [ "alice ssh-ed25519 AAAA\n# bob ssh-ed25519 BBBB" ];
+        threshold = 2;
+      };
+      option = "services.nspawn-creds.fleets.prod.threshold";
+      says = "2 signers have to sign, but services.nspawn-creds.fleets.prod.signers has 1";
+    };
+    "a fleet's signer without a name" = {
+      config = fleet { signers = [ "ssh-ed25519 AAAA alice@host" ]; };
+      option = "services.nspawn-creds.fleets.prod.signers";
+      says = "\"alice ssh-ed25519 AAAA alice@host\"";
+    };
+    "a carrier with a user who has no password" = {
+      config = fleet {
+        carrier = {
+          url = "https://creds.example.org/";
+          user = "web1";
+        };
+      };
+      option = "services.nspawn-creds.fleets.prod.carrier";
+      says = "user and passwordFile need each other";
+    };
+    "a carrier with a certificate that has no key" = {
+      config = fleet {
+        carrier = {
+          url = "https://creds.example.org/";
+          certificate = "/srv/web1.pem";
+        };
+      };
+      option = "services.nspawn-creds.fleets.prod.carrier";
+      says = "certificate and key need each other";
+    };
+    "an etcd without servers" = {
+      config = fleet { carrier.url = "etcd:"; };
+      option = "services.nspawn-creds.fleets.prod.carrier.endpoints";
+      says = "an etcd needs the URLs of its servers";
+    };
+    "an etcd and another place for reports" = {
+      config = fleet {
+        carrier = {
+          url = "etcd:";
+          endpoints = [ "https://etcd.example.org:2379" ];
+          reports = "dir:/srv/reports";
+        };
+      };
+      option = "services.nspawn-creds.fleets.prod.carrier.reports";
+      says = "an etcd takes the reports itself";
     };
     "a fleet's credential that systemd opens" = {
       config = host {
