@@ -86,6 +86,7 @@ in
               inherit (c) credentials;
               others = common.credentialsOf config;
               inherit fleet;
+              inside = lib.optionalAttrs (!elsewhere name) c.config.nspawn-creds.credentials;
             }
             ++ lib.optionals (!elsewhere name) (
               map (a: a // { message = "containers.${name}.config: ${a.message}"; }) c.config.assertions

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Checks a container's credentials. `option` is the option that holds them, `unit` the unit that
-# starts the container, `others` the credentials of all containers, `fleet` what ../fleet-directory.nix has.
+# starts the container, `others` the credentials of all containers, `fleet` what ../fleet-directory.nix has,
+# `inside` what the container's own configuration has.
 { lib, common }:
 {
   machine,
@@ -9,6 +10,7 @@
   credentials,
   others,
   fleet,
+  inside,
 }:
 let
   sources = import ./sources.nix { inherit lib; };
@@ -94,8 +96,12 @@ lib.concatLists (
           map (placeholder: {
             assertion = credentials ? ${placeholder} && placeholder != id;
             message = ''
-              ${at}: {{${placeholder}}} is not another credential of this container. Add it as
-              ${option}.${placeholder}, with its own source.
+              ${at}: {{${placeholder}}} is not another credential of this container. ${
+                if credentials ? ${lib.trim placeholder} then
+                  "Write {{${lib.trim placeholder}}}."
+                else
+                  "Add it as\n${option}.${placeholder}, with its own source."
+              }
             '';
           }) (common.placeholders value);
         generate =
@@ -239,3 +245,17 @@ lib.concatLists (
     )
   ) credentials
 )
+# Otherwise the container would wait for what the host does not give it.
+++ lib.mapAttrsToList (
+  id: c:
+  let
+    here = "${option}.${lib.strings.escapeNixIdentifier id}";
+  in
+  {
+    assertion = credentials ? ${id} && c.services == credentials.${id}.services;
+    message = ''
+      ${here}: the container's config sets nspawn-creds.credentials.${id} itself, but the host decides
+      which credentials it gets, and for which services. Move the setting to ${here}.
+    '';
+  }
+) inside

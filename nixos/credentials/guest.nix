@@ -155,6 +155,15 @@ let
       path = lib.mkForce [ ];
     };
 
+  # What may be meant by a name.
+  alike =
+    service:
+    let
+      near = name: lib.hasPrefix service name || lib.strings.levenshteinAtMost 2 service name;
+      names = map (name: ''"${name}"'') (lib.take 4 (builtins.filter near (builtins.attrNames known)));
+    in
+    lib.optionalString (names != [ ]) " Did you mean ${lib.concatStringsSep " or " names}?";
+
   existence =
     p:
     let
@@ -171,8 +180,8 @@ let
           ''
         else
           ''
-            credentials.${p.id}.services: this container has no service "${p.service}". Check the name:
-            systemctl -M CONTAINER list-units lists them. For a service that the configuration does not define, add
+            credentials.${p.id}.services: this container has no service "${p.service}".${alike unit} Use a name in
+            the container's systemd.services. For a service that the configuration does not define, add
             systemd.services."${unit}" = { } to the container's config.
           '';
     };

@@ -256,6 +256,9 @@ in
           inherit (container) credentials;
           others = common.credentialsOf config;
           inherit fleet;
+          inside = lib.optionalAttrs (
+            container.given.config && !container.given.path
+          ) container.config.nspawn-creds.credentials;
         }
       ) cfg.containers
     )

@@ -619,6 +619,15 @@ let
       option = "${option}.web.credentials.id.template";
       says = "{{nothing}} is not another credential";
     };
+    "a template with spaces in a placeholder" = {
+      config = web {
+        config = { };
+        credentials.id.template = "a {{ other }} b";
+        credentials.other.fromStore = true;
+      };
+      option = "${option}.web.credentials.id.template";
+      says = "Write {{other}}.";
+    };
     "a template with itself as placeholder" = {
       config = credential "id" { template = "a {{id}} b"; };
       option = "${option}.web.credentials.id.template";
@@ -641,6 +650,37 @@ let
       };
       option = "${option}.web.config";
       says = ''credentials.id.services: this container has no service "postgresql"'';
+    };
+    "a service of almost that name" = {
+      config = web {
+        config.systemd.services.postgresql.script = "true";
+        credentials.id = {
+          fromStore = true;
+          services = [ "postgres" ];
+        };
+      };
+      option = "${option}.web.config";
+      says = ''no service "postgres". Did you mean "postgresql"? Use'';
+    };
+    "a credential that only the container's configuration has" = {
+      config = web {
+        config.systemd.services.app.script = "true";
+        config.nspawn-creds.credentials.id.services = [ "app" ];
+      };
+      option = "${option}.web.credentials.id";
+      says = "Move the setting to ${option}.web.credentials.id.";
+    };
+    "a service that only the container's configuration has for it" = {
+      config = host {
+        containers.web = {
+          config.system.stateVersion = "24.05";
+          config.systemd.services.app.script = "true";
+          config.nspawn-creds.credentials.id.services = [ "app" ];
+          credentials.id.fromStore = true;
+        };
+      };
+      option = "containers.web.credentials.id";
+      says = "Move the setting to containers.web.credentials.id.";
     };
     "an instance of a template that the container does not have" = {
       config = credential "id" {
