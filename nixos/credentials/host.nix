@@ -8,7 +8,29 @@
 }:
 containers:
 let
+  common = import ../lib.nix { inherit lib; };
+  sources = import ./sources.nix { inherit lib; };
   broker = config.services.nspawn-creds;
+  known = common.credentialsOf config;
+
+  # Shares with machines that this configuration does not have. It need not know every machine, so this is
+  # no error.
+  shares =
+    name: c:
+    lib.concatLists (
+      lib.mapAttrsToList (
+        id: credential:
+        let
+          share = (sources.of credential).share or "";
+          machine = builtins.head (lib.splitString "@" share);
+        in
+        lib.optional (share != "" && !known ? ${machine}) ''
+          The credential "${id}" of the container "${name}" is a share with "${share}", but this configuration has no
+          container "${machine}". If "${machine}" is not a NixOS container, write its policy as
+          services.nspawn-creds.policies.${lib.strings.escapeNixIdentifier machine}, so that evaluation can check the share.
+        ''
+      ) c.credentials
+    );
 in
 rec {
   # What a container's credentials come to, see policy.nix.
@@ -28,6 +50,7 @@ rec {
       )) true;
       policies = lib.mapAttrs (name: c: (creds name).policy c.credentials) containers;
     };
+    warnings = lib.concatLists (lib.mapAttrsToList shares containers);
     systemd.services = lib.concatMapAttrs (
       name: c:
       (creds name).changedServices {

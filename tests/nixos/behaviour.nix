@@ -657,6 +657,18 @@ let
         networkManager = ''ENV{INTERFACE}=="ve-web|vz-z|vb-*", ENV{NM_UNMANAGED}="1"'';
       };
     };
+    "a share with a machine that is not in the configuration is warned of" = {
+      actual = map (lib.hasInfix "services.nspawn-creds.policies.dbb")
+        (host {
+          services.nspawn-creds.policies.debian.credentials.token.store = true;
+          virtualisation.nspawn.containers.web = {
+            config = { };
+            credentials.unknown.share = "dbb@token";
+            credentials.own.share = "debian@token";
+          };
+        }).warnings;
+      expected = [ true ];
+    };
     "warnings say what a host's settings mean for its containers, and what to write" = {
       actual = lib.mapAttrs (
         _: c: map (w: builtins.head (builtins.match "([^ ]+).*" w)) c.warnings
