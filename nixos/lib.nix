@@ -8,6 +8,8 @@ rec {
   # The service manager's request to the broker has room for this many bytes of unit name and
   # credential id together (lib/base/limits.h).
   unitAndIdMax = 83;
+  # The broker has this limit for all machines, whatever starts them.
+  machineAndIdMax = unitAndIdMax - builtins.stringLength "systemd-nspawn@.service";
 
   serviceName = service: if lib.hasSuffix ".service" service then service else "${service}.service";
   unitName = lib.removeSuffix ".service";

@@ -15,7 +15,6 @@ let
   containers = lib.filterAttrs (_: c: c.credentials != { }) config.containers;
   host = import ./credentials/host.nix { inherit config lib pkgs; } containers;
   fleet = import ./fleet-directory.nix { inherit config lib; };
-  unitOf = name: "container@${name}.service";
 
   # Whether a container's system is built elsewhere. The definitions tell, because nixpkgs derives `path`
   # from `config`, and neither may depend on the other.
@@ -82,7 +81,6 @@ in
             assertions {
               machine = name;
               option = "containers.${lib.strings.escapeNixIdentifier name}.credentials";
-              unit = unitOf name;
               inherit (c) credentials;
               others = common.credentialsOf config;
               inherit fleet;

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Checks a container's credentials. `option` is the option that holds them, `unit` the unit that
-# starts the container, `others` the credentials of all containers, `fleet` what ../fleet-directory.nix has,
-# `inside` what the container's own configuration has.
+# Checks a container's credentials. `option` is the option that holds them, `others` the credentials of all
+# containers, `fleet` what ../fleet-directory.nix has, `inside` what the container's own configuration has.
 { lib, common }:
 {
   machine,
   option,
-  unit,
   credentials,
   others,
   fleet,
@@ -37,8 +35,7 @@ lib.concatLists (
       here = "${option}.${lib.strings.escapeNixIdentifier id}";
       given = sources.given c;
       files = import ./files.nix { inherit lib; } { inherit machine id; };
-      length = builtins.stringLength unit + builtins.stringLength id;
-      room = common.unitAndIdMax - builtins.stringLength unit;
+      room = common.machineAndIdMax - builtins.stringLength machine;
 
       # What is checked of a source of each kind. `at` is the option that names it.
       ofSource = {
@@ -143,10 +140,10 @@ lib.concatLists (
         message = ''${here}: "${id}" is not a valid credential id. Use letters, digits, ".", "_" and "-".'';
       }
       {
-        assertion = length <= common.unitAndIdMax;
+        assertion = builtins.stringLength id <= room;
         message = ''
-          ${here}: "${machine}" and "${id}" together are too long for the service manager's request in
-          ${unit}. For this container, ids have at most ${toString room} characters, and this one has
+          ${here}: "${machine}" and "${id}" together are too long for the service manager's request.
+          For this container, ids have at most ${toString room} characters, and this one has
           ${toString (builtins.stringLength id)}. Use a shorter id.
         '';
       }

@@ -252,7 +252,6 @@ in
         ++ credentials {
           machine = name;
           option = "${optionOf name}.credentials";
-          unit = common.unitOf name;
           inherit (container) credentials;
           others = common.credentialsOf config;
           inherit fleet;

@@ -773,15 +773,15 @@ let
       option = "containers.web.config";
       says = ''this container has no service "postgresql"'';
     };
-    "nixpkgs' container and an id of more than 65 bytes" = {
+    "nixpkgs' container, and machine and id of more than 60 bytes" = {
       config = host {
         containers.web = {
           config.system.stateVersion = "24.05";
-          credentials.${letters 63}.fromStore = true;
+          credentials.${letters 58}.fromStore = true;
         };
       };
-      option = "containers.web.credentials.${letters 63}";
-      says = "ids have at most 62 characters";
+      option = "containers.web.credentials.${letters 58}";
+      says = "ids have at most 57 characters";
     };
   };
 
