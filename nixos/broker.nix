@@ -100,7 +100,10 @@ let
         id: credential:
         let
           here = "${policyOf}.credentials.${lib.strings.escapeNixIdentifier id}";
-          files = import ./credentials/files.nix { inherit lib; } { inherit machine id; };
+          files = import ./credentials/files.nix { inherit lib; } {
+            inherit machine id;
+            delivery = credential.delivery or "boot";
+          };
           check =
             source:
             lib.optionals (lib.isStringLike credential.${source} or null) (

@@ -34,7 +34,10 @@ lib.concatLists (
     let
       here = "${option}.${lib.strings.escapeNixIdentifier id}";
       given = sources.given c;
-      files = import ./files.nix { inherit lib; } { inherit machine id; };
+      files = import ./files.nix { inherit lib; } {
+        inherit machine id;
+        inherit (c) delivery;
+      };
       room = common.machineAndIdMax - builtins.stringLength machine;
 
       # What is checked of a source of each kind. `at` is the option that names it.

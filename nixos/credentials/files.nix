@@ -1,13 +1,33 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Checks the files that a credential names, before evaluation copies one to the Nix store. `at` is the
-# option that names the file.
+# option that names the file, `delivery` the credential's.
 { lib }:
-{ machine, id }:
+{
+  machine,
+  id,
+  delivery,
+}:
 let
   # Evaluation copies a path literal to the store; a string may point into it.
   inStore = path: builtins.isPath path || lib.hasPrefix builtins.storeDir path;
   command = file: "nspawn-creds seal --host=HOST.json --name=${machine}@${id} ${file} ${id}.cred";
   keyTypeOf = import ./sealed.nix;
+
+  # What the sandbox of the broker's unit hides.
+  hidden = [
+    "/home/"
+    "/root/"
+    "/run/user/"
+    "/tmp/"
+    "/var/tmp/"
+  ];
+  visible = at: value: {
+    assertion = delivery == "native" || !lib.any (folder: lib.hasPrefix folder value) hidden;
+    message = ''
+      ${at}: the broker cannot see "${value}": it has no access to /home, /root, /run/user, /tmp and /var/tmp.
+      Use another directory.
+    '';
+  };
 in
 {
   inherit command;
@@ -30,6 +50,7 @@ in
       assertion = inStore value || lib.hasPrefix "/" value;
       message = ''${at}: "${toString value}" is not an absolute path. Write "/run/…".'';
     }
+    (visible at (if builtins.isPath value then "" else value))
   ];
 
   sealed =
@@ -61,5 +82,6 @@ in
             set sealed = ./${id}.cred, without quotation marks.
           '';
         }
+        (visible at value)
       ];
 }

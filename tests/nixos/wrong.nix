@@ -470,6 +470,22 @@ let
       option = "${option}.web.credentials.id.source";
       says = "not an absolute path";
     };
+    "a source that the broker cannot see" = {
+      config = credential "id" { source = "/root/secret"; };
+      option = "${option}.web.credentials.id.source";
+      says = ''the broker cannot see "/root/secret"'';
+    };
+    "a sealed file that the broker cannot see" = {
+      config = host {
+        services.nspawn-creds.policies.debian.credentials = {
+          id.sealed = "/home/alice/id.cred";
+          other.sealed = "/home/alice/other.cred";
+          other.delivery = "native";
+        };
+      };
+      option = "services.nspawn-creds.policies.debian.credentials.id.sealed";
+      says = "it has no access to /home";
+    };
     "a sealed file that does not exist" = {
       config = credential "id" { sealed = ./wrong/none.cred; };
       option = "${option}.web.credentials.id.sealed";
