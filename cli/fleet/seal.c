@@ -35,7 +35,7 @@ typedef struct Sealing {
     size_t files;       /* sealed */
     size_t removed;     /* hosts */
     KnownLeaves listed; /* of the statement in the repository, whoever has signed it */
-    KnownLeaves looks;  /* of hosts for which nothing is to be done */
+    KnownLeaves stamps; /* of hosts for which nothing is to be done */
 } Sealing;
 
 static void sealing_done(Sealing *sealing)
@@ -47,7 +47,7 @@ static void sealing_done(Sealing *sealing)
         secret_free(sealing->values[i]);
     free(sealing->values);
     known_leaves_done(&sealing->listed);
-    known_leaves_done(&sealing->looks);
+    known_leaves_done(&sealing->stamps);
     workspace_done(&sealing->work);
 }
 
@@ -93,9 +93,9 @@ static int plan_hosts(Sealing *sealing, const SealedState *states, Reason *reaso
     for (size_t i = 0; r == 0 && i < repository->host_count; i++)
         if (!states[i].same)
             r = plan_host(sealing, &repository->hosts[i], &states[i], reason);
-        else if (states[i].look.settled)
-            r = known_leaves_put(&sealing->looks, repository->hosts[i].name,
-                                 &states[i].look.digest);
+        else if (states[i].stamp.settled)
+            r = known_leaves_put(&sealing->stamps, repository->hosts[i].name,
+                                 &states[i].stamp.digest);
     return r;
 }
 
@@ -403,7 +403,7 @@ static int remember(Sealing *sealing, Reason *reason)
     if (r != 0)
         return r;
     fleet_verified_confirm(verified, &known, &sealing->work.inventory);
-    known_leaves_move(&verified->looks, &sealing->looks);
+    known_leaves_move(&verified->stamps, &sealing->stamps);
     return fleet_verified_save(sealing->work.repository.file.fleet, verified, reason);
 }
 

@@ -279,10 +279,10 @@ static void mark_changed(const SealedSurvey *survey, const RepositoryHost *host,
 }
 
 /* Whether HOST's files were found to be right when they looked like this. */
-static bool is_known_look(const SealedSurvey *survey, const RepositoryHost *host,
-                          const SealedLook *look)
+static bool is_known_stamp(const SealedSurvey *survey, const RepositoryHost *host,
+                           const SealedStamp *stamp)
 {
-    return look->settled && known_leaf_is(&survey->verified->looks, host->name, &look->digest);
+    return stamp->settled && known_leaf_is(&survey->verified->stamps, host->name, &stamp->digest);
 }
 
 /* The same as sealed_survey() by reading all files. */
@@ -316,9 +316,9 @@ int sealed_survey(const SealedSurvey *survey, const RepositoryHost *host, Reason
                   SealedState *ret)
 {
     SealedState state = {0};
-    int r = sealed_look(survey, host, &state.look); /* before they are read */
+    int r = sealed_stamp(survey, host, &state.stamp); /* before they are read */
 
-    if (r == 0 && is_known_look(survey, host, &state.look))
+    if (r == 0 && is_known_stamp(survey, host, &state.stamp))
         state.same = true;
     else if (r == 0)
         r = compare(survey, host, reason, &state);

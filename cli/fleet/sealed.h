@@ -63,17 +63,17 @@ int sealed_check(const SealedSurvey *survey, const RepositoryHost *host, Reason 
 /* How the files of a host look from outside: their names, sizes, inodes and times, and what they
  * have to be sealed from. If that is the same as when they were last compared with their manifest,
  * nobody has changed them since. */
-typedef struct SealedLook {
+typedef struct SealedStamp {
     MerkleHash digest;
     bool settled; /* the last change was long enough ago that another would have another time */
-} SealedLook;
+} SealedStamp;
 
 /* The state of a host's directory. Plain memory, for processes that look at many. */
 typedef struct SealedState {
-    int rc;          /* OUTCOME_UNSEALED: not sealed yet; OUTCOME_BAD_REPOSITORY: see .damage */
-    bool same;       /* everything is as it has to be: nothing is to be done */
-    MerkleHash leaf; /* if .rc is 0, and not .same */
-    SealedLook look; /* if .same */
+    int rc;            /* OUTCOME_UNSEALED: not sealed yet; OUTCOME_BAD_REPOSITORY: see .damage */
+    bool same;         /* everything is as it has to be: nothing is to be done */
+    MerkleHash leaf;   /* if .rc is 0, and not .same */
+    SealedStamp stamp; /* if .same */
     Reason damage;
 } SealedState;
 
@@ -83,7 +83,7 @@ int sealed_survey(const SealedSurvey *survey, const RepositoryHost *host, Reason
                   SealedState *ret);
 
 /* .settled is false if there is anything that cannot be examined. -ENOMEM. */
-int sealed_look(const SealedSurvey *survey, const RepositoryHost *host, SealedLook *ret);
+int sealed_stamp(const SealedSurvey *survey, const RepositoryHost *host, SealedStamp *ret);
 
 /* One host that is to be sealed. */
 typedef struct SealedPlan {

@@ -22,7 +22,7 @@ void fleet_verified_done(FleetVerified *verified)
     inventory_done(&verified->inventory);
     known_leaves_done(&verified->known);
     known_leaves_done(&verified->released);
-    known_leaves_done(&verified->looks);
+    known_leaves_done(&verified->stamps);
     *verified = (FleetVerified){0};
 }
 
@@ -110,8 +110,8 @@ static int parse_verified(char *text, FleetVerified *verified)
             r = take_leaf(line + 5, &verified->known);
         else if (strncmp(line, "released ", 9) == 0)
             r = take_leaf(line + 9, &verified->released);
-        else if (strncmp(line, "look ", 5) == 0)
-            r = take_leaf(line + 5, &verified->looks);
+        else if (strncmp(line, "stamp ", 6) == 0)
+            r = take_leaf(line + 6, &verified->stamps);
         else
             r = OUTCOME_BAD_FLEET_CONFIG;
     }
@@ -182,7 +182,7 @@ int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason
     writer_format(&writer, VERIFIED_BEGIN "sequence %" PRIu64 "\n", verified->sequence);
     known_leaves_write(&writer, "leaf ", &verified->known);
     known_leaves_write(&writer, "released ", &verified->released);
-    known_leaves_write(&writer, "look ", &verified->looks);
+    known_leaves_write(&writer, "stamp ", &verified->stamps);
     writer_text(&writer, "\n");
     inventory_write(&verified->inventory, &writer);
     if (writer.failed)

@@ -48,7 +48,7 @@ typedef struct FleetVerified {
     KnownLeaves known;    /* what they have sealed, or signers have signed */
     KnownLeaves released; /* those of the statement .sequence, or of the last one before it that
                            * enough had signed */
-    KnownLeaves looks;    /* of hosts' sealed files when they were last compared with their
+    KnownLeaves stamps;   /* of hosts' sealed files when they were last compared with their
                            * manifest, see sealed_survey() */
 } FleetVerified;
 

@@ -148,7 +148,7 @@ typedef struct LeavesWork {
 typedef struct LeafResult {
     bool unsealed;
     MerkleHash leaf;
-    SealedLook look;
+    SealedStamp stamp;
 } LeafResult;
 
 static int find_leaf(void *userdata, size_t index, void *ret, Reason *reason)
@@ -160,7 +160,7 @@ static int find_leaf(void *userdata, size_t index, void *ret, Reason *reason)
     int r = check_inputs(work, host, reason);
 
     if (r == 0 && all->files) /* before the files are read, all of them, however they look */
-        r = sealed_look(&work->survey, host, &result->look);
+        r = sealed_stamp(&work->survey, host, &result->stamp);
     if (r == 0 && all->files)
         r = sealed_check(&work->survey, host, reason, &result->leaf);
     else if (r == 0)
@@ -170,16 +170,16 @@ static int find_leaf(void *userdata, size_t index, void *ret, Reason *reason)
 }
 
 /* Notes how the files of all hosts look, which were compared with their manifests. */
-static int note_looks(Workspace *work, const LeafResult *results)
+static int note_stamps(Workspace *work, const LeafResult *results)
 {
-    _cleanup_(known_leaves_done) KnownLeaves looks = {0};
+    _cleanup_(known_leaves_done) KnownLeaves stamps = {0};
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < work->repository.host_count; i++)
-        if (results[i].look.settled)
-            r = known_leaves_put(&looks, work->repository.hosts[i].name, &results[i].look.digest);
+        if (results[i].stamp.settled)
+            r = known_leaves_put(&stamps, work->repository.hosts[i].name, &results[i].stamp.digest);
     if (r == 0)
-        known_leaves_move(&work->verified.looks, &looks);
+        known_leaves_move(&work->verified.stamps, &stamps);
     return r;
 }
 
@@ -211,7 +211,7 @@ int workspace_leaves(Workspace *work, bool files, Reason *reason, KnownLeaves *r
     if (r == 0 && unsealed > 0)
         return reason_set(reason, OUTCOME_UNSEALED, "those of %s", first);
     if (r == 0 && files)
-        r = note_looks(work, results);
+        r = note_stamps(work, results);
     if (r == 0)
         *ret = TAKE(leaves);
     return r;

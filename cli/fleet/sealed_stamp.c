@@ -13,12 +13,12 @@
 
 /* Two changes of a file that are closer to each other may have the same time. Some file systems
  * count in two seconds. */
-#define LOOK_SETTLES_USEC (3 * USEC_PER_SEC)
-#define PATH_BYTES        (sizeof(SEALED_DIRECTORY) + LIMIT_FLEET_HOST_BYTES + 2)
+#define STAMP_SETTLES_USEC (3 * USEC_PER_SEC)
+#define PATH_BYTES         (sizeof(SEALED_DIRECTORY) + LIMIT_FLEET_HOST_BYTES + 2)
 
 /* Adds how the file NAME looks. RET_CHANGED becomes the time of its last change if that is later.
  */
-static bool add_look(int folder, const char *name, Writer *writer, uint64_t *ret_changed)
+static bool add_stamp(int folder, const char *name, Writer *writer, uint64_t *ret_changed)
 {
     struct stat status;
     uint64_t changed;
@@ -45,7 +45,7 @@ static bool add_look(int folder, const char *name, Writer *writer, uint64_t *ret
     return true;
 }
 
-int sealed_look(const SealedSurvey *survey, const RepositoryHost *host, SealedLook *ret)
+int sealed_stamp(const SealedSurvey *survey, const RepositoryHost *host, SealedStamp *ret)
 {
     _cleanup_(closep) int folder = -1;
     _cleanup_(closedirp) DIR *directory = NULL;
@@ -65,10 +65,10 @@ int sealed_look(const SealedSurvey *survey, const RepositoryHost *host, SealedLo
     complete = folder >= 0 && directory_list(folder, path, NULL, &directory) == 0;
     while (complete && (complete = directory_next(directory, path, NULL, &name) == 0) && name)
         if (name[0] != '.')
-            complete = add_look(folder, name, &writer, &changed);
+            complete = add_stamp(folder, name, &writer, &changed);
     if (writer.failed)
         return -ENOMEM;
-    ret->settled = complete && changed + LOOK_SETTLES_USEC < survey->now;
+    ret->settled = complete && changed + STAMP_SETTLES_USEC < survey->now;
     ret->digest = merkle_leaf(bytes_view(&writer.bytes));
     return 0;
 }
