@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Where it is installed, or built, beside this program. */
 static int courier_path(Reason *reason, char ret[PATH_MAX])
@@ -32,12 +33,32 @@ static int courier_path(Reason *reason, char ret[PATH_MAX])
                       "nspawn-creds-fleet)");
 }
 
+/* What the courier has written to FD about its failure: "OUTCOME\tREASON"; nothing if it could not.
+ */
+static int read_failure(int fd, Reason *reason)
+{
+    char text[sizeof(reason->text) + 64], *tab;
+    ssize_t size = pread(fd, text, sizeof(text) - 1, 0);
+    int r;
+
+    text[size > 0 ? size : 0] = '\0';
+    tab = strchr(text, '\t');
+    if (!tab) {
+        reason_set(reason, 0, "nspawn-creds-courier failed, and did not say why");
+        return -ECANCELED;
+    }
+    *tab = '\0';
+    r = outcome_find(text);
+    reason_set(reason, 0, "%s", tab + 1);
+    return r != 0 ? r : -EIO;
+}
+
 int carrier_run(struct json_object *carrier, const char *command, const char *argument,
                 const Writer *input, size_t limit, Reason *reason, char **ret)
 {
     _cleanup_(bytes_done) Bytes text = {0}, output = {0};
-    _cleanup_(closep) int settings = -1;
-    char program[PATH_MAX], option[64];
+    _cleanup_(closep) int settings = -1, failure = -1;
+    char program[PATH_MAX], carrier_option[64], failure_option[64];
     int r;
 
     if (!carrier)
@@ -48,13 +69,17 @@ int carrier_run(struct json_object *carrier, const char *command, const char *ar
         r = json_print(carrier, &text);
     if (r == 0)
         r = program_file(bytes_view(&text), true, reason, &settings);
+    if (r == 0)
+        r = program_file((BytesView){0}, true, reason, &failure);
     if (r != 0)
         return r;
-    snprintf(option, sizeof(option), "--carrier=/proc/self/fd/%d", settings);
-    r = program_print((const char *const[]){program, option, command, argument, NULL},
-                      bytes_view(&input->bytes), limit, reason, &output);
+    snprintf(carrier_option, sizeof(carrier_option), "--carrier=/proc/self/fd/%d", settings);
+    snprintf(failure_option, sizeof(failure_option), "--failure=/proc/self/fd/%d", failure);
+    r = program_print(
+        (const char *const[]){program, carrier_option, failure_option, command, argument, NULL},
+        bytes_view(&input->bytes), limit, reason, &output);
     if (r == -ECANCELED)
-        reason_set(reason, 0, "nspawn-creds-courier failed; its own message says why");
+        r = read_failure(failure, reason);
     if (r != 0)
         return r;
     *ret = strndup((const char *)output.data, output.size);

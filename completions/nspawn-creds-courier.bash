@@ -11,7 +11,7 @@ _nspawn_creds_courier() {
         [[ $current != = ]] || { previous=${COMP_WORDS[COMP_CWORD-1]} current=''; }
         [[ $previous != = ]] || previous=${COMP_WORDS[COMP_CWORD-2]}
         case $previous in
-                --carrier|--socket|put) compopt -o default; return ;;
+                --carrier|--failure|--socket|put) compopt -o default; return ;;
                 --timeout|--user|reports|enrol) return ;;
                 run) words=()
                      for word in /etc/nspawn-creds/fleet/*.json; do
@@ -19,7 +19,7 @@ _nspawn_creds_courier() {
                              [[ ! $word =~ ^[a-z0-9-]+$ ]] || words+=("$word")
                      done ;;
         esac
-        [[ $current != -* ]] || words=(--help --version --once --socket= --timeout= --carrier= --user= -h)
+        [[ $current != -* ]] || words=(--help --version --once --socket= --timeout= --carrier= --user= --failure= -h)
         for word in "${words[@]}"; do
                 [[ $word != "$current"* ]] || COMPREPLY+=("$word")
         done

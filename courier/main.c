@@ -29,6 +29,7 @@ typedef struct CourierOptions {
     const char *carrier;
     const char *socket;
     const char *user; /* NULL: as it was started */
+    FILE *failure;    /* where to say why it failed; NULL: standard error */
     long stall;       /* seconds */
     bool once;
     bool done; /* --help or --version was all */
@@ -51,7 +52,9 @@ static void print_help(void)
            "     --timeout=SECONDS     How long a server may be silent (default: %ld)\n"
            "     --carrier=FILE        For put, reports and enrol: the carrier, as in a fleet's\n"
            "                           configuration\n"
-           "     --user=NAME           For enrol, as root: reach the carrier as this user\n\n"
+           "     --user=NAME           For enrol, as root: reach the carrier as this user\n"
+           "     --failure=FILE        Write the outcome, a tab and the reason of a failure to\n"
+           "                           FILE, not to standard error\n\n"
            "put reads files that are named as on the carrier from DIRECTORY. With - it\n"
            "reads lines from standard input: the name, a tab, and the path of the file; for a\n"
            "bundle also a second tab and base64, or nothing to remove it.\n"
@@ -83,7 +86,8 @@ static int parse_options(int argc, char *argv[], Reason *reason, CourierOptions 
         OPTION_SOCKET,
         OPTION_ONCE,
         OPTION_TIMEOUT,
-        OPTION_USER
+        OPTION_USER,
+        OPTION_FAILURE
     };
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
@@ -93,6 +97,7 @@ static int parse_options(int argc, char *argv[], Reason *reason, CourierOptions 
         {"once", no_argument, NULL, OPTION_ONCE},
         {"timeout", required_argument, NULL, OPTION_TIMEOUT},
         {"user", required_argument, NULL, OPTION_USER},
+        {"failure", required_argument, NULL, OPTION_FAILURE},
         {0},
     };
     int c;
@@ -115,6 +120,11 @@ static int parse_options(int argc, char *argv[], Reason *reason, CourierOptions 
             break;
         case OPTION_USER:
             ret->user = optarg;
+            break;
+        case OPTION_FAILURE:
+            ret->failure = fopen(optarg, "we"); /* now: another user could not */
+            if (!ret->failure)
+                return reason_set(reason, -errno, "cannot open %s", optarg);
             break;
         case OPTION_ONCE:
             ret->once = true;
@@ -278,39 +288,41 @@ static int run_courier(const Context *context, const CourierOptions *options, co
     return r == 0 ? report_rc : r;
 }
 
-static int run(int argc, char *argv[], Reason *reason)
+static int run(int argc, char *argv[], Reason *reason, CourierOptions *options)
 {
-    CourierOptions options = {.socket = CLIENT_COURIER_PATH, .stall = LIMIT_CARRIER_STALL};
-    int r = parse_options(argc, argv, reason, &options);
+    int r = parse_options(argc, argv, reason, options);
     int count = argc - optind;
     char **arguments = argv + optind;
     Context context; /* also prepares the memory for secrets */
 
     if (r == 0)
         r = context_system(&context);
-    if (r != 0 || options.done)
+    if (r != 0 || options->done)
         return r;
-    if (options.user && (count != 1 || strcmp(arguments[0], "enrol") != 0))
+    if (options->user && (count != 1 || strcmp(arguments[0], "enrol") != 0))
         return reason_set(reason, OUTCOME_USAGE, "--user= is for enrol");
     if (count == 2 && strcmp(arguments[0], "put") == 0)
-        return run_put(&options, arguments[1], reason);
+        return run_put(options, arguments[1], reason);
     if (count == 1 && strcmp(arguments[0], "reports") == 0)
-        return run_reports(&options, reason);
+        return run_reports(options, reason);
     if (count == 1 && strcmp(arguments[0], "enrol") == 0)
-        return run_enrol(&options, reason);
+        return run_enrol(options, reason);
     if (count == 2 && strcmp(arguments[0], "run") == 0)
-        return run_courier(&context, &options, arguments[1], reason);
+        return run_courier(&context, options, arguments[1], reason);
     return reason_set(reason, OUTCOME_USAGE, "see %s --help", program_invocation_short_name);
 }
 
 int main(int argc, char *argv[])
 {
+    CourierOptions options = {.socket = CLIENT_COURIER_PATH, .stall = LIMIT_CARRIER_STALL};
     Reason reason = {0};
-    int r = run(argc, argv, &reason);
+    int r = run(argc, argv, &reason, &options);
 
     if (r == 0 && fflush(stdout) != 0)
         r = reason_set(&reason, -errno, "standard output");
-    if (r != 0)
+    if (r != 0 && options.failure)
+        fprintf(options.failure, "%s\t%s", outcome_name(r), outcome_reason(r, &reason));
+    else if (r != 0)
         courier_print(program_invocation_short_name, r, &reason);
     return outcome_exit_status(r);
 }

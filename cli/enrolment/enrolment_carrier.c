@@ -102,22 +102,25 @@ int enrolment_carrier_get(const EnrolmentCarrier *carrier, const char *const *ho
     return r;
 }
 
-/* The courier has said why. There is another way if nobody may write there. */
+/* Adds to REASON, which says why, that there is another way if nobody may write there. */
 static void explain_not_put(const EnrolmentCarrier *carrier, const char *host,
                             EnrolmentMessage message, Reason *reason)
 {
+    Reason why = *reason;
+
     if (message == ENROLMENT_CHALLENGE)
         reason_set(reason, 0,
-                   "the challenge to %s is not on the carrier; the courier's message says "
-                   "why. If you may only read there, enrol %s by files, see nspawn-creds(1), "
-                   "ENROLMENT. It begins on the host: nspawn-creds host export --prove",
-                   host, host);
+                   "the challenge to %s is not on the carrier: %.110s. If you may only read there, "
+                   "enrol %s by files, see nspawn-creds(1), ENROLMENT. It begins on the host: "
+                   "nspawn-creds host export --prove",
+                   host, why.text, host);
     else
-        reason_set(reason, 0,
-                   "the %s of %s is not on the carrier of %s; the courier's message says why. If "
-                   "hosts may only read there, enrol it by files, see nspawn-creds(1), "
-                   "ENROLMENT. It begins with nspawn-creds host export --prove",
-                   names[message], host, carrier->fleet);
+        reason_set(
+            reason, 0,
+            "the %s of %s is not on the carrier of %s: %.110s. If hosts may only read there, "
+            "enrol it by files, see nspawn-creds(1), ENROLMENT. It begins with "
+            "nspawn-creds host export --prove",
+            names[message], host, carrier->fleet, why.text);
 }
 
 int enrolment_carrier_put(const EnrolmentCarrier *carrier, const char *host,
@@ -138,8 +141,10 @@ int enrolment_carrier_put(const EnrolmentCarrier *carrier, const char *host,
     writer_bytes(&line, bytes_view(&encoded));
     writer_text(&line, "\n");
     r = run(carrier, &line, OUTPUT_BYTES, reason, &output);
-    if (r == -ECANCELED)
+    if (r == OUTCOME_CARRIER_FAILED) { /* nothing about this host alone */
         explain_not_put(carrier, host, message, reason);
+        return -ECANCELED;
+    }
     return r;
 }
 

@@ -248,6 +248,8 @@ static int push_all(Push *push, Reason *reason)
     if (r == 0)
         r = carrier_run(push->admin.carrier, "put", "-", &list,
                         OUTPUT_MAX + push->gone_count * REMOVED_LINE_MAX, reason, &output);
+    if (r == OUTCOME_USAGE) /* the courier's, which gets these files from the repository */
+        r = OUTCOME_BAD_REPOSITORY;
     return r == 0 ? read_output(push, output) : r;
 }
 
