@@ -135,9 +135,13 @@ in
       description = "Package that checks policies during the build.";
     };
     store = mkOption {
-      type = types.str;
+      type = types.strMatching "(/[^/ :\"']+)+";
       default = "/var/lib/nspawn-creds/store";
-      description = "The directory of the sealed credentials that are kept on this host.";
+      example = "/persist/nspawn-creds/store";
+      description = ''
+        The directory of the sealed credentials that are kept on this host. What is accepted of fleets and the
+        state of rollback protection are in the directories `fleet` and `rollback` beside it.
+      '';
     };
     history = mkOption {
       type = types.ints.between 0 9;
@@ -171,7 +175,7 @@ in
     };
     metrics.enable = lib.mkEnableOption "metrics for the textfile collector of Prometheus' node exporter, once a minute";
     metrics.directory = mkOption {
-      type = types.str;
+      type = types.strMatching "(/[^/]+)+";
       default = "/var/lib/prometheus-node-exporter";
       description = ''
         The directory of the textfile collector. Name it to the exporter as well:
