@@ -1,4 +1,4 @@
 # Breaks: that a control connection whose call is being answered stays
 # File: broker/control/control.c
 # Test: control test_busy_connection
-s/if \(!is_busy\(control\) && /if (/
+s/if \(!control_is_busy\(control\) && /if (/
