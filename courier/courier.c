@@ -3,6 +3,7 @@
 #include "courier.h"
 
 #include "base/base64.h"
+#include "credential_file.h"
 #include "fleet/bundle.h"
 #include "protocol/client.h"
 
@@ -314,8 +315,9 @@ static uint64_t pause_after(const Courier *courier, int r, unsigned failures)
     return jittered(pause < longest ? pause : longest, 2);
 }
 
-void courier_run(Courier *courier)
+int courier_run(Courier *courier, Reason *ret_reason)
 {
+    const CarrierSettings *settings = &courier->config->carrier;
     Carrier *carrier = courier->carrier;
     uint64_t said = 0;
     int last = 0, last_report = 0;
@@ -333,6 +335,11 @@ void courier_run(Courier *courier)
             fprintf(stderr, SD_NOTICE "the host has statement %" PRIu64 " of %s\n", said,
                     courier->config->name);
         }
+        if (r == OUTCOME_CARRIER_FAILED && (credential_file_changed(settings->key) ||
+                                            credential_file_changed(settings->password_file)))
+            return reason_set(ret_reason, r,
+                              "the key or the password has changed since the courier started. The "
+                              "service manager starts it again");
         failures = r == 0 ? 0 : failures + 1;
         /* at least a second, whatever a carrier says has changed */
         carrier_sleep(r == 0 ? USEC_PER_SEC : pause_after(courier, r, failures - 1));

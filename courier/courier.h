@@ -34,5 +34,7 @@ int courier_report(Courier *courier, Reason *reason);
 /* Prints WHAT, what R and REASON say, and what to do about it, to standard error. */
 void courier_print(const char *what, int r, const Reason *reason);
 
-/* Looks again and again, and says on standard error what changes. */
-void courier_run(Courier *courier) __attribute__((noreturn));
+/* Looks again and again, and says on standard error what changes. Only returns if it cannot reach
+ * the carrier, and the service manager has other copies of the key or the password for the
+ * courier's next start: OUTCOME_CARRIER_FAILED. */
+int courier_run(Courier *courier, Reason *reason);

@@ -4,7 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PASSWORD_BYTES_MAX ((size_t)4096)
@@ -41,6 +44,20 @@ int credential_file_path(const char *path, Reason *reason, char **ret)
         return reason_set(reason, -ENOMEM, "%s", path);
     *ret = found;
     return 0;
+}
+
+bool credential_file_changed(const char *path)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    struct stat copy, now;
+    char name[PATH_MAX];
+
+    if (!path || !folder ||
+        snprintf(name, sizeof(name), "%s%s", folder, strrchr(path, '/')) >= (int)sizeof(name) ||
+        stat(name, &copy) < 0 || stat(path, &now) < 0)
+        return false;
+    return now.st_ctim.tv_sec > copy.st_ctim.tv_sec || (now.st_ctim.tv_sec == copy.st_ctim.tv_sec &&
+                                                        now.st_ctim.tv_nsec > copy.st_ctim.tv_nsec);
 }
 
 int credential_file_password(const char *path, Reason *reason, Secret **ret)

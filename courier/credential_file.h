@@ -19,3 +19,6 @@ int credential_file_path(const char *path, Reason *reason, char **ret);
 /* The first line of the file PATH, without the newline, and a NUL behind it. OUTCOME_CARRIER_FAILED
  * if it is empty; of credential_file_path(); OUTCOME_TOO_LARGE; or a negative errno. */
 int credential_file_password(const char *path, Reason *reason, Secret **ret);
+
+/* Whether the file PATH (NULL: none) has changed since the service manager made the unit's copy. */
+bool credential_file_changed(const char *path);

@@ -279,7 +279,7 @@ static int run_courier(const Context *context, const CourierOptions *options, co
     if (r == 0)
         r = courier_new(&config, options->socket, options->stall, reason, &courier);
     if (r == 0 && !options->once)
-        courier_run(courier);
+        return courier_run(courier, reason);
     if (r != 0)
         return r;
     r = courier_look(courier, reason);

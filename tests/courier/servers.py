@@ -327,8 +327,8 @@ class World:
         done = self.once(*options)
         assert done.returncode == status and text in done.stderr, (done.returncode, done.stderr)
 
-    def start(self):
-        courier = subprocess.Popen(self.command(), stderr=open(self.log, "ab"))
+    def start(self, **more):
+        courier = subprocess.Popen(self.command(), stderr=open(self.log, "ab"), **more)
         self.couriers.append(courier)
         return courier
 
