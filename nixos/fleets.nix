@@ -302,9 +302,16 @@ in
         overrideStrategy = "asDropin";
         wantedBy = [ "multi-user.target" ];
         restartTriggers = [ (file f) ];
-        serviceConfig.LoadCredential = lib.mkIf (secretsOf name f != [ ]) (
-          map (path: "${baseNameOf path}:${path}") (secretsOf name f)
-        );
+        serviceConfig = {
+          # All of the program's libraries are in the Nix store, as the broker's are.
+          ExecPaths = [
+            ""
+            builtins.storeDir
+          ];
+          LoadCredential = lib.mkIf (secretsOf name f != [ ]) (
+            map (path: "${baseNameOf path}:${path}") (secretsOf name f)
+          );
+        };
       }
     ) carried;
   };

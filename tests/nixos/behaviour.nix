@@ -998,6 +998,28 @@ let
         name = "host";
       };
     };
+    # Elsewhere these units name /usr/lib, which NixOS does not have.
+    "units that may run few programs may run those of the Nix store" = {
+      actual =
+        let
+          units = ../../units;
+          limited = builtins.filter (
+            file: lib.hasInfix "\nExecPaths=" (builtins.readFile (units + "/${file}"))
+          ) (builtins.attrNames (builtins.readDir units));
+          service = file: lib.replaceStrings [ "@.service.in" ".service.in" ] [ "@prod" "" ] file;
+        in
+        lib.genAttrs (map service limited) (name: elsewhere.systemd.services.${name}.serviceConfig.ExecPaths);
+      expected =
+        lib.genAttrs
+          [
+            "nspawn-creds-broker"
+            "nspawn-creds-courier@prod"
+          ]
+          (_: [
+            ""
+            builtins.storeDir
+          ]);
+    };
     "a fleet's files, and a courier where it has a carrier" = {
       actual = {
         prod = builtins.fromJSON elsewhere.environment.etc."nspawn-creds/fleet/prod.json".text;
