@@ -18,7 +18,92 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-/* --- policies --- */
+/* --- listing --- */
+
+static int on_unexpected(void *userdata, struct json_object *reply)
+{
+    (void)userdata;
+    fail_msg("%s", json_object_to_json_string(reply));
+    return -1;
+}
+
+static void test_list_and_describe(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(json_object_putp) struct json_object *all = NULL, *one = NULL, *web = NULL;
+    _cleanup_(client_freep) Client *client = NULL;
+    Reason reason = {0};
+
+    (void)state;
+    broker_start(broker);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST | KIND_TPM, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"db", "y", KIND_HOST, 31, NULL, 0});
+    test_write_file(test_path(&broker->folder, "store/web/bad.cred"), test_view("AAAA"), 0640);
+    all = list_of(broker, NULL);
+    assert_int_equal(json_object_array_length(all), 3);
+    expect_text(json_object_array_get_idx(all, 0), "machine", "db");
+
+    web = list_of(broker, "web");
+    assert_int_equal(json_object_array_length(web), 2);
+    json_object_put(list_of(broker, "nobody"));
+    client = connect_to(broker);
+    assert_int_equal(
+        client_observe(client, "List", named("..", NULL), on_unexpected, NULL, NULL, &reason),
+        OUTCOME_INVALID_NAME);
+    /* without "more" */
+    assert_int_equal(client_call(client, "List", NULL, NULL, &reason, &one), -EPROTO);
+    assert_non_null(strstr(reason.text, "ExpectedMore"));
+
+    one = call(broker, "Describe", named("web", "x"), 0);
+    expect_text(member(one, "credential"), "kind", "host+tpm2");
+    json_object_put(TAKE_PTR(one));
+    one = call(broker, "Describe", named("web", "bad"), 0);
+    expect_text(member(one, "credential"), "problem", "malformed");
+    call(broker, "Describe", named("web", "z"), OUTCOME_NOT_FOUND);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* The list says what is wrong with what is not in the store, too. */
+static void test_list_of_other_sources(void **state)
+{
+    static const struct {
+        const char *id, *problem, *reason;
+    } rows[] = {
+        {"file", "file-missing", "/nowhere/x"},
+        {"sealed", "file-missing", "/nowhere/y"},
+        {"share", "not-found", "db@gone: the store does not have it"},
+        {"stranger", "not-in-policy", NULL},
+        {"text", "file-missing", "web@file: /nowhere/x"},
+        {"key", "key-type", "db@h: it is sealed with host, but its policy requires tpm2"},
+        {"fine", NULL, NULL},
+    };
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+
+    (void)state;
+    write_policy(broker, "web",
+                 "{\"credentials\": {\"file\": {\"file\": \"/nowhere/x\"},"
+                 " \"sealed\": {\"sealed\": \"/nowhere/y\"}, \"share\": {\"share\": \"db@gone\"},"
+                 " \"stranger\": {\"share\": \"db@none\"}, \"text\": {\"template\": \"{{file}}\"},"
+                 " \"key\": {\"share\": \"db@h\"}, \"fine\": {\"share\": \"db@y\"}}}");
+    write_policy(broker, "db",
+                 "{\"credentials\": {\"gone\": {}, \"y\": {}, \"h\": {\"keyType\": \"tpm2\"}}}");
+    broker_start(broker);
+    broker_seal(broker, &(SealedFile){"db", "y", KIND_HOST, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"db", "h", KIND_HOST, 31, NULL, 0});
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_(json_object_putp) struct json_object *one =
+            call(broker, "Describe", named("web", rows[i].id), 0);
+
+        if (!rows[i].problem) {
+            assert_null(json_object_object_get(member(one, "credential"), "problem"));
+            continue;
+        }
+        expect_text(member(one, "credential"), "problem", rows[i].problem);
+        if (rows[i].reason)
+            expect_text(member(one, "credential"), "reason", rows[i].reason);
+    }
+    assert_int_equal(broker_stop(broker), 0);
+}
 
 /* Returns LIST's entry for MACHINE and ID. */
 static struct json_object *entry_of(struct json_object *list, const char *machine, const char *id)
@@ -453,9 +538,45 @@ static void test_killed_at_every_entry(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
+/* A stored credential is delivered at once, and a removed one no longer. */
+static void test_store_and_remove(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    struct json_object *removal;
+    char elsewhere[128];
+
+    (void)state;
+    broker_start(broker);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    snprintf(elsewhere, sizeof(elsewhere), "%s", test_path(&broker->folder, "elsewhere"));
+    assert_int_equal(rename(broker_file(broker, "web", "x"), elsewhere), 0);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_REFUSED);
+    for (int i = 0; i < 2; i++) {
+        json_object_put(call(broker, "Commit", committing("set", with_file("x", elsewhere)), 0));
+        assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    }
+    for (int i = 0; i < 2; i++) {
+        removal = named("web", "x");
+        assert_true(json_add(removal, "remove", json_object_new_boolean(true)));
+        json_object_put(
+            call(broker, "Commit", committing("remove", removal), i == 0 ? 0 : OUTCOME_NOT_FOUND));
+        assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_REFUSED);
+    }
+    removal = named("nobody", "x");
+    assert_true(json_add(removal, "remove", json_object_new_boolean(true)));
+    call(broker, "Commit", committing("remove", removal), OUTCOME_NOT_FOUND);
+    call(broker, "Describe", named("web", "x"), OUTCOME_NOT_FOUND);
+    assert_int_equal(broker_records(broker, "stored ok"), 2);
+    assert_int_equal(broker_records(broker, "removed ok"), 1);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_list_and_describe),
+        cmocka_unit_test(test_list_of_other_sources),
+        cmocka_unit_test(test_store_and_remove),
         cmocka_unit_test(test_policies_are_told),
         cmocka_unit_test(test_commit),
         cmocka_unit_test(test_rotate),
