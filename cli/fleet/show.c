@@ -239,11 +239,11 @@ static void record_reset(const FleetSet *set)
 static int confirm_reset(const Options *options, const FleetSet *set, Reason *reason)
 {
     if (set->statement.sequence == 0)
-        return confirm(
-            options, reason,
-            "The accepted set of the fleet %s is damaged. Accept any sequence next, also "
-            "an old one that a carrier may have kept?",
-            set->fleet);
+        return confirm(options, reason,
+                       "The accepted set of the fleet %s is damaged, or cannot be read. Accept any "
+                       "sequence next, also "
+                       "an old one that a carrier may have kept?",
+                       set->fleet);
     return confirm(options, reason,
                    "Accept any sequence of the fleet %s next, also one below %llu that a carrier "
                    "may have kept? Until then, the accepted set stays.",

@@ -107,6 +107,13 @@ static int open_bundle(const char *store, const char *fleet, Reason *reason, Fle
                : r;
 }
 
+/* Whether R, of open_bundle(), means that the disk does not give back the bundle. As long as it
+ * does not, a reset of the empty text counts. */
+static bool is_unread(int r, const FleetSet *set)
+{
+    return r == -EIO && set->store;
+}
+
 static int parse(const char *store, Reason *reason, FleetSet *set)
 {
     char path[PATH_MAX];
@@ -124,8 +131,8 @@ static int parse(const char *store, Reason *reason, FleetSet *set)
 
 /* The outcome as others see it. A bundle that was accepted and is damaged is no bad one of the
  * fleet's, but a file of this host; and one that the disk does not give back is neither there nor
- * gone. */
-static int damage(int r, const char *store, const char *fleet, Reason *reason)
+ * gone. UNREAD if that is the bundle. */
+static int damage(int r, const char *store, const char *fleet, bool unread, Reason *reason)
 {
     char path[PATH_MAX];
 
@@ -137,8 +144,11 @@ static int damage(int r, const char *store, const char *fleet, Reason *reason)
         fleet_set_path(store, fleet, path);
         (void)reason_set(reason, 0,
                          "%.100s: %.80s. Look for faults of the disk: journalctl -k. If they "
-                         "stay, restore the directory from a backup",
-                         path, what.text);
+                         "stay, %s%s",
+                         path, what.text,
+                         unread ? "have the next set replace it: nspawn-creds fleet reset "
+                                : "restore the directory from a backup",
+                         unread ? fleet : "");
     }
     return r;
 }
@@ -146,24 +156,27 @@ static int damage(int r, const char *store, const char *fleet, Reason *reason)
 int fleet_set_open(const char *store, const char *fleet, Reason *reason, FleetSet *ret)
 {
     _cleanup_(fleet_set_done) FleetSet set = {0};
-    bool reset = false;
+    bool reset = false, unread;
     int r = open_bundle(store, fleet, reason, &set);
 
+    unread = is_unread(r, &set);
     if (r == 0)
         r = read_reset(&set, reason, &reset);
     if (r == 0)
         r = parse(store, reason, &set);
+    else if (unread && read_reset(&set, NULL, &reset) == 0 && reset)
+        r = OUTCOME_BAD_BUNDLE;
     if (r == OUTCOME_BAD_BUNDLE && reset)
         return reason_set(reason, OUTCOME_NO_SET,
-                          "what this host has accepted from the fleet %s is damaged, and the next "
-                          "set replaces it",
+                          "what this host has accepted from the fleet %s is damaged, or cannot be "
+                          "read, and the next set replaces it",
                           fleet);
     set.floor = reset ? 0 : set.statement.sequence;
     if (r == 0)
         r = read_both_instead(&set, reason);
     if (r == 0)
         *ret = TAKE(set);
-    return damage(r, store, fleet, reason);
+    return damage(r, store, fleet, unread, reason);
 }
 
 int fleet_set_open_damaged(const char *store, const char *fleet, Reason *reason, FleetSet *ret)
@@ -171,6 +184,8 @@ int fleet_set_open_damaged(const char *store, const char *fleet, Reason *reason,
     _cleanup_(fleet_set_done) FleetSet set = {0};
     int r = open_bundle(store, fleet, reason, &set);
 
+    if (is_unread(r, &set))
+        r = OUTCOME_BAD_BUNDLE;
     if (r == 0)
         r = parse(store, reason, &set);
     if (r == OUTCOME_BAD_BUNDLE) {
@@ -377,6 +392,7 @@ int fleet_set_read_predecessor(const FleetSet *set, const CredentialName *name, 
 static int refresh(const char *store, const char *fleet, Reason *reason, FleetSet *set)
 {
     _cleanup_(fleet_set_done) FleetSet now = {0};
+    bool unread;
     int r = open_bundle(store, fleet, reason, &now);
 
     if (r == 0 && strcmp(set->fleet, fleet) == 0 &&
@@ -384,8 +400,9 @@ static int refresh(const char *store, const char *fleet, Reason *reason, FleetSe
         /* the directory may be another one */
         store_free(set->store);
         set->store = TAKE_PTR(now.store);
-        return damage(read_both_instead(set, reason), store, fleet, reason);
+        return damage(read_both_instead(set, reason), store, fleet, false, reason);
     }
+    unread = is_unread(r, &now);
     if (r == 0)
         r = parse(store, reason, &now);
     if (r == 0)
@@ -393,7 +410,7 @@ static int refresh(const char *store, const char *fleet, Reason *reason, FleetSe
     fleet_set_done(set);
     if (r == 0)
         *set = TAKE(now);
-    return damage(r, store, fleet, reason);
+    return damage(r, store, fleet, unread, reason);
 }
 
 int fleet_read(const char *store, const char *fleet, const CredentialName *name, FleetSet *set,

@@ -46,11 +46,12 @@ int fleet_set_list(const char *store, Reason *reason, char ***ret);
 
 /* Opens the accepted set. Returns 0, OUTCOME_NO_SET if nothing was accepted yet,
  * OUTCOME_STORE_UNSAFE, with the file, if its bundle is damaged (OUTCOME_NO_SET after a reset) or
- * something there is unsafe, or a negative errno. */
+ * something there is unsafe, or a negative errno (-EIO of the bundle: OUTCOME_NO_SET after a
+ * reset). */
 int fleet_set_open(const char *store, const char *fleet, Reason *reason, FleetSet *ret);
 
 /* The same for fleet_set_reset(), which needs no more than .store and .bundle: of a damaged bundle
- * only these are set, and .fleet. */
+ * only these are set, and .fleet. A bundle that the disk does not give back (-EIO) is empty. */
 int fleet_set_open_damaged(const char *store, const char *fleet, Reason *reason, FleetSet *ret);
 
 /* Sets the floor to 0 until the next set is accepted, and forgets the last refusal. Returns what

@@ -200,12 +200,31 @@ static void test_unreadable(void **state)
     }
 }
 
+/* After a reset, a set replaces one that nobody can read. */
+static void test_unreadable_reset(void **state)
+{
+    _cleanup_(fleet_set_done) FleetSet set = {0};
+    Fixture fixture;
+
+    (void)state;
+    begin(&fixture, true);
+    broken_file = FLEET_SET_RECORD;
+    assert_int_equal(fleet_set_open_damaged(fixture.store, "prod", NULL, &set), 0);
+    assert_int_equal(fleet_set_reset(&set, NULL), 0);
+    assert_int_equal(accept_set(&fixture), 0);
+    broken_file = NULL;
+    fixture.has_set = false; /* nobody knew its files */
+    assert_int_equal(served(&fixture), 8);
+    test_folder_remove(&fixture.folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_over_a_set),
         cmocka_unit_test(test_killed_over_nothing),
         cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_unreadable_reset),
     };
     Context context;
 

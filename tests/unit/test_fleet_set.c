@@ -163,6 +163,31 @@ static void test_unreadable(void **state)
     }
 }
 
+/* What a reset does where nobody can read what was accepted. */
+static void test_unreadable_reset(void **state)
+{
+    const Fixture *fixture = *state;
+    _cleanup_(fleet_set_done) FleetSet unread = {0}, none = {0}, old = {0}, next = {0};
+    Reason reason = {0};
+
+    fleet_put(fixture->store, "prod", 7, first, COUNT(first));
+    broken_file = FLEET_SET_RECORD;
+    assert_int_equal(fleet_set_open(fixture->store, "prod", &reason, &none), -EIO);
+    assert_non_null(strstr(reason.text, "nspawn-creds fleet reset prod"));
+    assert_int_equal(fleet_set_open_damaged(fixture->store, "prod", &reason, &unread), 0);
+    assert_int_equal(fleet_set_reset(&unread, NULL), 0);
+    assert_int_equal(fleet_set_open(fixture->store, "prod", &reason, &none), OUTCOME_NO_SET);
+    broken_file = NULL; /* it was for what could not be read */
+    assert_int_equal(fleet_set_open(fixture->store, "prod", NULL, &old), 0);
+    assert_int_equal(old.floor, 7);
+    broken_file = FLEET_RESET_RECORD;
+    assert_int_equal(fleet_set_open(fixture->store, "prod", NULL, &none), -EIO);
+    broken_file = NULL;
+    fleet_put(fixture->store, "prod", 5, second, COUNT(second));
+    assert_int_equal(fleet_set_open(fixture->store, "prod", NULL, &next), 0);
+    assert_int_equal(next.floor, 5);
+}
+
 /* A set that was opened before another was accepted reads nothing of that. */
 static void test_changes_meanwhile(void **state)
 {
@@ -221,6 +246,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_foreign_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_bundles, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unreadable, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unreadable_reset, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_changes_meanwhile, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_floor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_list, set_up, tear_down),
