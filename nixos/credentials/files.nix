@@ -10,7 +10,16 @@
 let
   # Evaluation copies a path literal to the store; a string may point into it.
   inStore = path: builtins.isPath path || lib.hasPrefix builtins.storeDir path;
-  command = file: "nspawn-creds seal --host=HOST.json --name=${machine}@${id} ${file} ${id}.cred";
+  commandTo =
+    target: file: "nspawn-creds seal --host=HOST.json --name=${machine}@${id} ${file} ${target}";
+  command = commandTo "${id}.cred";
+  # The path in a flake's repository, whose copy in the Nix store is evaluated.
+  ofRepository =
+    path:
+    let
+      inside = builtins.match "${builtins.storeDir}/[^/]+/(.+)" (toString path);
+    in
+    if inside == null then toString path else builtins.head inside;
   keyTypeOf = import ./sealed.nix;
 
   # What the sandbox of the broker's unit hides.
@@ -60,8 +69,8 @@ in
         {
           assertion = builtins.pathExists value;
           message = ''
-            ${at}: ${toString value} does not exist. A flake sees it after git add.
-            To seal the credential: ${command "-"}
+            ${at}: ${ofRepository value} does not exist. A flake sees it after git add.
+            To seal the credential: ${commandTo (ofRepository value) "-"}
           '';
         }
         {

@@ -491,6 +491,13 @@ let
       option = "${option}.web.credentials.id.sealed";
       says = "none.cred does not exist";
     };
+    "a sealed file that a flake does not have yet" = {
+      config = credential "id" {
+        sealed = /nix/store/00000000000000000000000000000000-source/web/id.cred;
+      };
+      option = "${option}.web.credentials.id.sealed: web/id.cred does not exist. A flake sees it after git add.\n";
+      says = "--name=web@id - web/id.cred";
+    };
     "a sealed file that is plain" = {
       config = credential "id" { sealed = ./wrong/plain; };
       option = "${option}.web.credentials.id.sealed";
