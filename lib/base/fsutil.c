@@ -285,6 +285,17 @@ int directory_lock_at(int parent, const char *name, uint64_t usec, Reason *reaso
 
 /* --- editing --- */
 
+/* Whether NAME is a link that a switch of NixOS made, and the next one would make again. */
+static bool is_from_nixos(int directory, const char *name)
+{
+    char target[32] = "";
+
+    /* whatever does not fit is cut off */
+    return readlinkat(directory, name, target, sizeof(target) - 1) > 0 &&
+           (strncmp(target, "/etc/static/", strlen("/etc/static/")) == 0 ||
+            strncmp(target, "/nix/store/", strlen("/nix/store/")) == 0);
+}
+
 /* Reads NAME in DIRECTORY. PATH is for messages. */
 static int read_at(int directory, const char *name, const char *path, size_t limit, Reason *reason,
                    struct stat *ret_status, Bytes *ret)
@@ -294,7 +305,11 @@ static int read_at(int directory, const char *name, const char *path, size_t lim
         openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
 
     if (fd < 0 && errno == ELOOP)
-        return reason_set(reason, OUTCOME_USAGE, "%s is a symbolic link: name its target instead",
+        return reason_set(reason, OUTCOME_USAGE,
+                          is_from_nixos(directory, name)
+                              ? "%s comes from the configuration of NixOS: change it there, then "
+                                "run: nixos-rebuild switch"
+                              : "%s is a symbolic link: name its target instead",
                           path);
     if (fd < 0 || fstat(fd, ret_status) < 0)
         return reason_set(reason, -errno, "cannot open %s", path);

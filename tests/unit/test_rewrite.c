@@ -117,6 +117,12 @@ static void test_what_is_no_file(void **state)
     assert_int_equal(symlink("other", fixture->path), 0);
     expect_refusal(fixture, "symbolic link");
     assert_int_equal(unlink(fixture->path), 0);
+    assert_int_equal(symlink("/etc/static/nspawn-creds/web.json", fixture->path), 0);
+    expect_refusal(fixture, "then run: nixos-rebuild switch");
+    assert_int_equal(unlink(fixture->path), 0);
+    assert_int_equal(symlink("/nix/store/web.json", fixture->path), 0);
+    expect_refusal(fixture, "comes from the configuration of NixOS");
+    assert_int_equal(unlink(fixture->path), 0);
     assert_int_equal(mkdir(fixture->path, 0700), 0);
     expect_refusal(fixture, "regular file");
     assert_int_equal(rmdir(fixture->path), 0);
