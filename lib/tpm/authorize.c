@@ -26,8 +26,7 @@ static int check_pcrs(const TpmHandle *session, const TpmSealedView *sealed, Rea
     TSS2_RC rc = tpm_pcr_policy(session, sealed->public_key_mask, sealed->pcr_bank);
 
     if (rc == TSS2_RC_SUCCESS)
-        rc = Esys_PolicyGetDigest(session->tpm->esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE,
-                                  ESYS_TR_NONE, &digest);
+        rc = Esys_PolicyGetDigest(session->tpm->esys, session->tr, NO_SESSIONS, &digest);
     if (rc != TSS2_RC_SUCCESS)
         return tpm_response(rc, "checking the signed PCRs", reason);
     if (digest->size != TPM_POLICY_BYTES)
@@ -68,8 +67,8 @@ static int load_signer(Tpm *tpm, const TpmSigner *signer, Reason *reason, TpmHan
     TSS2_RC rc;
 
     /* Tickets belong to a hierarchy; without one there would be no ticket. */
-    rc = Esys_LoadExternal(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
-                           &signer->public_part, ESYS_TR_RH_OWNER, &tr);
+    rc = Esys_LoadExternal(tpm->esys, NO_SESSIONS, NULL, &signer->public_part, ESYS_TR_RH_OWNER,
+                           &tr);
     if (tpm_response_parameter(rc) == PUBLIC_PARAMETER)
         return reason_set(reason, OUTCOME_TPM_UNABLE,
                           "the TPM cannot use the PCR policy's public key, RSA-%u (0x%x)",
@@ -93,8 +92,7 @@ static int verify(const TpmHandle *key, const TPM2B_DIGEST *policy, const TpmSig
 
     crypto_hash_sha256(digest.buffer, policy->buffer, policy->size);
     memcpy(area.signature.rsassa.sig.buffer, signature->bytes, signature->size);
-    rc = Esys_VerifySignature(key->tpm->esys, key->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                              &digest, &area, ret_ticket);
+    rc = Esys_VerifySignature(key->tpm->esys, key->tr, NO_SESSIONS, &digest, &area, ret_ticket);
     if (tpm_response_base(rc) == TPM2_RC_SIGNATURE || tpm_response_base(rc) == TPM2_RC_SIZE)
         return reason_set(reason, OUTCOME_TPM_NO_SIGNATURE,
                           "the signature of the PCR policy was not made by the credential's key");
@@ -123,7 +121,7 @@ int tpm_authorize(const TpmHandle *session, const TpmSealedView *sealed, const T
     if (r != 0)
         return r;
     memcpy(name.name, signer->name, TPM_NAME_BYTES);
-    rc = Esys_PolicyAuthorize(session->tpm->esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE,
-                              ESYS_TR_NONE, &policy, &no_reference, &name, ticket);
+    rc = Esys_PolicyAuthorize(session->tpm->esys, session->tr, NO_SESSIONS, &policy, &no_reference,
+                              &name, ticket);
     return tpm_response(rc, "using the signed PCR policy", reason);
 }

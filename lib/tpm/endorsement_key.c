@@ -156,9 +156,8 @@ static int find_persistent(Tpm *tpm, const TpmKeyTemplate *template, Reason *rea
 {
     _cleanup_(esys_freep) TPMS_CAPABILITY_DATA *answer = NULL;
     TPMI_YES_NO more;
-    TSS2_RC rc =
-        Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES,
-                           PERSISTENT_FIRST, TPM2_MAX_CAP_HANDLES, &more, &answer);
+    TSS2_RC rc = Esys_GetCapability(tpm->esys, NO_SESSIONS, TPM2_CAP_HANDLES, PERSISTENT_FIRST,
+                                    TPM2_MAX_CAP_HANDLES, &more, &answer);
     const TPML_HANDLE *handles;
     int r = 0;
 

@@ -40,8 +40,7 @@ int tpm_nv_read(Tpm *tpm, TPM2_HANDLE number, size_t max, const char *doing, Rea
 
     if (rc != TSS2_RC_SUCCESS)
         return tpm_response_base(rc) == TPM2_RC_HANDLE ? 0 : tpm_response(rc, doing, reason);
-    rc = Esys_NV_ReadPublic(tpm->esys, index.tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &area,
-                            NULL);
+    rc = Esys_NV_ReadPublic(tpm->esys, index.tr, NO_SESSIONS, &area, NULL);
     if (rc != TSS2_RC_SUCCESS)
         return tpm_response(rc, doing, reason);
     if (!(area->nvPublic.attributes & TPMA_NV_WRITTEN))

@@ -36,8 +36,8 @@ TSS2_RC tpm_pcr_policy(const TpmHandle *session, uint64_t mask, uint16_t bank)
     TPML_PCR_SELECTION selection;
 
     make_selection(mask, bank, &selection);
-    return Esys_PolicyPCR(session->tpm->esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                          &current_values, &selection);
+    return Esys_PolicyPCR(session->tpm->esys, session->tr, NO_SESSIONS, &current_values,
+                          &selection);
 }
 
 /* The mask in a response; PCRs of other banks do not count. */

@@ -113,9 +113,8 @@ static bool is_owner_off(Tpm *tpm)
     const TPML_TAGGED_TPM_PROPERTY *properties;
     TPMI_YES_NO more;
 
-    if (Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                           TPM2_CAP_TPM_PROPERTIES, TPM2_PT_STARTUP_CLEAR, 1, &more,
-                           &answer) != TSS2_RC_SUCCESS)
+    if (Esys_GetCapability(tpm->esys, NO_SESSIONS, TPM2_CAP_TPM_PROPERTIES, TPM2_PT_STARTUP_CLEAR,
+                           1, &more, &answer) != TSS2_RC_SUCCESS)
         return false;
     properties = &answer->data.tpmProperties;
     return properties->count == 1 && properties->tpmProperty[0].property == TPM2_PT_STARTUP_CLEAR &&

@@ -37,8 +37,7 @@ int tpm_health(Tpm *tpm, Reason *reason, TpmHealth *ret)
 
     if (r != 0)
         return r;
-    rc = Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                            TPM2_CAP_TPM_PROPERTIES, FIRST_PROPERTY,
+    rc = Esys_GetCapability(tpm->esys, NO_SESSIONS, TPM2_CAP_TPM_PROPERTIES, FIRST_PROPERTY,
                             LAST_PROPERTY - FIRST_PROPERTY + 1, &more, &data);
     if (rc != TSS2_RC_SUCCESS)
         return tpm_response(rc, "reading the TPM's status", reason);

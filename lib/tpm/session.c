@@ -74,8 +74,7 @@ void tpm_handle_done(TpmHandle *handle)
 TSS2_RC tpm_handle_open(Tpm *tpm, TPM2_HANDLE number, TpmHandle *ret)
 {
     ESYS_TR tr;
-    TSS2_RC rc =
-        Esys_TR_FromTPMPublic(tpm->esys, number, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr);
+    TSS2_RC rc = Esys_TR_FromTPMPublic(tpm->esys, number, NO_SESSIONS, &tr);
 
     if (rc == TSS2_RC_SUCCESS)
         *ret = (TpmHandle){.tpm = tpm, .tr = tr, .persistent = true};
@@ -95,8 +94,7 @@ int tpm_public_write(const TPM2B_PUBLIC *area, Reason *reason, Bytes *ret)
 int tpm_public_read(const TpmHandle *handle, const char *doing, Reason *reason, Bytes *ret)
 {
     _cleanup_(esys_freep) TPM2B_PUBLIC *area = NULL;
-    TSS2_RC rc = Esys_ReadPublic(handle->tpm->esys, handle->tr, ESYS_TR_NONE, ESYS_TR_NONE,
-                                 ESYS_TR_NONE, &area, NULL, NULL);
+    TSS2_RC rc = Esys_ReadPublic(handle->tpm->esys, handle->tr, NO_SESSIONS, &area, NULL, NULL);
 
     return rc == TSS2_RC_SUCCESS ? tpm_public_write(area, reason, ret)
                                  : tpm_response(rc, doing, reason);
@@ -123,9 +121,8 @@ int tpm_session_start(const TpmHandle *primary, TPM2_SE type, Reason *reason, Tp
     TSS2_RC rc;
     int r;
 
-    rc = Esys_StartAuthSession(primary->tpm->esys, primary->tr, ESYS_TR_NONE, ESYS_TR_NONE,
-                               ESYS_TR_NONE, ESYS_TR_NONE, NULL, type, &cipher, TPM2_ALG_SHA256,
-                               &tr);
+    rc = Esys_StartAuthSession(primary->tpm->esys, primary->tr, ESYS_TR_NONE, NO_SESSIONS, NULL,
+                               type, &cipher, TPM2_ALG_SHA256, &tr);
     if (tpm_response_parameter(rc) == CIPHER_PARAMETER ||
         tpm_response_parameter(rc) == HASH_PARAMETER)
         return reason_set(reason, OUTCOME_TPM_UNABLE,

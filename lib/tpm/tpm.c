@@ -115,8 +115,7 @@ bool tpm_is_well(Tpm *tpm)
     _cleanup_(esys_freep) TPM2B_MAX_BUFFER *details = NULL;
     TPM2_RC result;
 
-    return Esys_GetTestResult(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &details,
-                              &result) == TSS2_RC_SUCCESS &&
+    return Esys_GetTestResult(tpm->esys, NO_SESSIONS, &details, &result) == TSS2_RC_SUCCESS &&
            result != TPM2_RC_FAILURE;
 }
 

@@ -36,6 +36,9 @@ struct Tpm {
     ESYS_CONTEXT *esys; /* during an operation */
 };
 
+/* The arguments of a command that no session authorises, encrypts or audits. */
+#define NO_SESSIONS ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE
+
 /* Frees what ESYS allocated. */
 static inline void esys_freep(void *pointer)
 {

@@ -185,7 +185,7 @@ static int unseal(const TpmHandle *object, TpmHandle *session, const TpmSealedVi
     for (int attempt = 0;
          attempt < TPM_PCR_ATTEMPTS && tpm_response_base(rc) == TPM2_RC_PCR_CHANGED; attempt++) {
         if (attempt > 0) {
-            rc = Esys_PolicyRestart(esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE);
+            rc = Esys_PolicyRestart(esys, session->tr, NO_SESSIONS);
             if (rc != TSS2_RC_SUCCESS)
                 return tpm_response(rc, "checking the PCRs again", reason);
         }
