@@ -197,11 +197,7 @@ static int add_file(const Inventory *inventory, const char *id, const PolicyCred
 
 static void add_policy(const PolicyCredential *credential, struct json_object *object)
 {
-    struct json_object *services = json_object_new_array();
-
-    for (size_t i = 0; i < credential->service_count; i++)
-        json_append(services, json_object_new_string(credential->services[i]));
-    json_add(object, "services", services);
+    json_add(object, "services", json_texts(credential->services));
     json_add_text(object, "source", policy_source_names[credential->source]);
     json_add_text(object, "delivery", policy_delivery_names[credential->delivery]);
     json_add_text(object, "onChange", policy_change_names[credential->on_change]);

@@ -11,17 +11,11 @@
 
 static void print(const FleetChanges *changes, const Options *options)
 {
-    struct json_object *array;
-
-    if (options->json == JSON_OFF) {
+    if (options->json != JSON_OFF)
+        output_json(json_texts(changes->lines), options->json);
+    else
         for (size_t i = 0; i < changes->count; i++)
             output_line(stdout, "%s", changes->lines[i]);
-        return;
-    }
-    array = json_object_new_array();
-    for (size_t i = 0; i < changes->count; i++)
-        json_append(array, json_object_new_string(changes->lines[i]));
-    output_json(array, options->json);
 }
 
 static int run(const Context *context, const Options *options, char **)

@@ -77,14 +77,11 @@ int dependents_note(const Context *context, const CredentialName *names, size_t 
 static struct json_object *describe(const PolicyEffect *effect, const PolicyCredential *credential)
 {
     struct json_object *object = json_object_new_object();
-    struct json_object *services = json_object_new_array();
 
-    for (size_t i = 0; i < credential->service_count; i++)
-        json_append(services, json_object_new_string(credential->services[i]));
     json_add_text(object, "machine", effect->name.machine);
     json_add_text(object, "credential", effect->name.id);
     json_add_text(object, "delivery", policy_delivery_names[credential->delivery]);
-    json_add(object, "services", services);
+    json_add(object, "services", json_texts(credential->services));
     return object;
 }
 

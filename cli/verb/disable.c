@@ -226,7 +226,7 @@ static int prepare(const Context *context, Removal *removal, Reason *reason)
 
 static void report_ids(const Removal *removal)
 {
-    struct json_object *object, *list, *files;
+    struct json_object *object, *files;
 
     if (removal->options->json == JSON_OFF) {
         for (char **id = removal->ids; *id; id++)
@@ -237,15 +237,12 @@ static void report_ids(const Removal *removal)
         return;
     }
     object = json_object_new_object();
-    list = json_object_new_array();
     files = json_object_new_array();
     for (size_t i = 0; i < removal->policy->file_count; i++)
         if (removal->texts[i].size > 0)
             json_append(files, json_object_new_string(removal->policy->files[i].name));
-    for (char **id = removal->ids; *id; id++)
-        json_append(list, json_object_new_string(*id));
     json_add_text(object, "machine", removal->machine);
-    json_add(object, "credentials", list);
+    json_add(object, "credentials", json_texts(removal->ids));
     json_add(object, "changed", files);
     output_json(object, removal->options->json);
 }

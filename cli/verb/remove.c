@@ -16,11 +16,9 @@
 
 static void print_json(const Options *options, char **names)
 {
-    struct json_object *object = json_object_new_object(), *list = json_object_new_array();
+    struct json_object *object = json_object_new_object();
 
-    for (; *names; names++)
-        json_append(list, json_object_new_string(*names));
-    json_add(object, "removed", list);
+    json_add(object, "removed", json_texts(names));
     output_json(object, options->json);
 }
 

@@ -318,6 +318,16 @@ bool json_hex(struct json_object *value, uint8_t *ret, size_t size)
     return text && hex_parse(text, ret, size);
 }
 
+bool json_hex_text(struct json_object *value, char *ret, size_t size)
+{
+    const char *text = json_text(value);
+    bool fills = text && strlen(text) == size - 1 && strspn(text, "0123456789abcdef") == size - 1;
+
+    if (fills)
+        memcpy(ret, text, size);
+    return fills;
+}
+
 int json_base64(struct json_object *value, Bytes *ret)
 {
     const char *text = json_text(value);
@@ -385,6 +395,15 @@ bool json_add_view(struct json_object *object, const char *name, BytesView text)
     return text.size == 0 ||
            json_add(object, name,
                     json_object_new_string_len((const char *)text.data, (int)text.size));
+}
+
+struct json_object *json_texts(char *const *texts)
+{
+    struct json_object *array = json_object_new_array();
+
+    for (; texts && *texts; texts++)
+        json_append(array, json_object_new_string(*texts));
+    return array;
 }
 
 bool json_add_number(struct json_object *object, const char *name, uint64_t number)

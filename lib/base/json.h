@@ -54,6 +54,9 @@ const char *json_text(struct json_object *value);
 /* Decodes the string VALUE, SIZE bytes in lower-case hexadecimal digits; false if it is not. */
 bool json_hex(struct json_object *value, uint8_t *ret, size_t size);
 
+/* The same as text: copies the string VALUE, which must fill RET of SIZE bytes. */
+bool json_hex_text(struct json_object *value, char *ret, size_t size);
+
 /* Decodes the string VALUE. OUTCOME_MALFORMED if it is not base64; -ENOMEM. */
 int json_base64(struct json_object *value, Bytes *ret);
 
@@ -84,6 +87,9 @@ bool json_add_text(struct json_object *object, const char *name, const char *tex
 
 /* Adds the string TEXT without a NUL, or nothing where it is empty. */
 bool json_add_view(struct json_object *object, const char *name, BytesView text);
+
+/* A new array of the strings TEXTS, which end with NULL or are NULL for none. */
+struct json_object *json_texts(char *const *texts);
 
 /* Adds NUMBER, up to INT64_MAX. */
 bool json_add_number(struct json_object *object, const char *name, uint64_t number);

@@ -59,12 +59,9 @@ static int read_host_name(struct json_object *value, Reason *reason, Identity *i
 
 static int read_machine_id(struct json_object *value, Reason *reason, Identity *identity)
 {
-    uint8_t bytes[IDENTITY_MACHINE_ID_SIZE / 2];
-
-    if (!json_hex(value, bytes, sizeof(bytes)))
-        return reason_set(reason, OUTCOME_MALFORMED, "machineId is not 32 hex digits");
-    strcpy(identity->machine_id, json_text(value));
-    return 0;
+    return json_hex_text(value, identity->machine_id, sizeof(identity->machine_id))
+               ? 0
+               : reason_set(reason, OUTCOME_MALFORMED, "machineId is not 32 hex digits");
 }
 
 static int read_pcr_public_key(struct json_object *value, Reason *reason, Identity *identity)

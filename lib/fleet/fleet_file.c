@@ -424,15 +424,6 @@ int fleet_file_add_secret(FleetFile *file, FleetSecret *secret)
 
 /* --- formatting --- */
 
-static struct json_object *hosts_to_json(char **hosts)
-{
-    struct json_object *array = json_object_new_array();
-
-    for (; *hosts; hosts++)
-        json_append(array, json_object_new_string(*hosts));
-    return array;
-}
-
 static void add_pcrs(struct json_object *object, const char *name, uint64_t mask)
 {
     struct json_object *array = mask ? json_object_new_array() : NULL;
@@ -451,7 +442,7 @@ static struct json_object *secret_to_json(const FleetSecret *secret)
 
     credential_name_format(&secret->credential, text);
     json_add_text(object, "credential", text);
-    json_add(object, "hosts", hosts_to_json(secret->hosts));
+    json_add(object, "hosts", json_texts(secret->hosts));
     if (secret->generated) {
         snprintf(text, sizeof(text), recipe_types[secret->recipe.type].length > 0 ? "%s:%zu" : "%s",
                  recipe_types[secret->recipe.type].name, secret->recipe.length);
@@ -469,7 +460,7 @@ int fleet_file_format(const FleetFile *file, Bytes *ret)
     struct json_object *groups = json_object_new_object(), *secrets = json_object_new_object();
 
     for (size_t i = 0; i < file->group_count; i++)
-        json_add(groups, file->groups[i].name, hosts_to_json(file->groups[i].hosts));
+        json_add(groups, file->groups[i].name, json_texts(file->groups[i].hosts));
     for (size_t i = 0; i < file->secret_count; i++)
         json_add(secrets, file->secrets[i].name, secret_to_json(&file->secrets[i]));
     json_add_number(object, "version", VERSION);

@@ -52,18 +52,6 @@ static int invalid(Reason *reason, const char *what)
     return reason_set(reason, OUTCOME_BAD_BUNDLE, "the manifest: %s", what);
 }
 
-/* Reads the member NAME of OBJECT, SIZE bytes in hexadecimal, as text. */
-static bool read_hex(struct json_object *object, const char *name, size_t size, char *ret)
-{
-    struct json_object *value = json_object_object_get(object, name);
-    uint8_t bytes[64];
-
-    if (!json_hex(value, bytes, size))
-        return false;
-    strcpy(ret, json_text(value));
-    return true;
-}
-
 static int read_host(struct json_object *object, Reason *reason, FleetHost *host)
 {
     int keys = 0;
@@ -71,9 +59,11 @@ static int read_host(struct json_object *object, Reason *reason, FleetHost *host
     if (!json_object_is_type(object, json_type_object))
         return invalid(reason, "host is not an object");
     for (size_t i = 0; i < _FLEET_KEY_MAX; i++) {
-        if (!json_object_object_get_ex(object, key_names[i], NULL))
+        struct json_object *key;
+
+        if (!json_object_object_get_ex(object, key_names[i], &key))
             continue;
-        if (!read_hex(object, key_names[i], FLEET_KEY_NAME_BYTES / 2, host->keys[i]))
+        if (!json_hex_text(key, host->keys[i], sizeof(host->keys[i])))
             return invalid(reason, "a key of host is not 68 hexadecimal digits");
         keys++;
     }
@@ -98,7 +88,7 @@ static int read_credential(struct json_object *object, Reason *reason, const cha
         return invalid(reason, "a credential's name is not MACHINE@ID");
     if (before && strcmp(before, *name) >= 0)
         return invalid(reason, "the credentials are not sorted by name, or one is there twice");
-    if (!read_hex(object, "sha256", (DIGEST_TEXT_BYTES - 1) / 2, ret->sha256))
+    if (!json_hex_text(json_object_object_get(object, "sha256"), ret->sha256, DIGEST_TEXT_BYTES))
         return invalid(reason, "a credential's sha256 is not 64 hexadecimal digits");
     if (!json_number(json_object_object_get(object, "size"), 1, (int64_t)LIMIT_FILE_BYTES, &size))
         return invalid(reason, "a credential's size is not one that a sealed file can have");

@@ -120,7 +120,6 @@ static bool read_text(struct json_object *object, Report *ret)
 {
     const char *time = json_text(json_object_object_get(object, "time"));
     const char *outcome = json_text(json_object_object_get(object, "outcome"));
-    uint8_t digest[32];
     CredentialName name;
     int members = 6;
 
@@ -128,8 +127,8 @@ static bool read_text(struct json_object *object, Report *ret)
         !timestamp_parse_utc(time, &ret->time) ||
         !copy(object, "fleet", ret->fleet, sizeof(ret->fleet)) || !fleet_name_valid(ret->fleet) ||
         !copy(object, "host", ret->host, sizeof(ret->host)) || !fleet_host_name_valid(ret->host) ||
-        !copy(object, "statement", ret->statement, sizeof(ret->statement)) ||
-        !hex_parse(ret->statement, digest, sizeof(digest)))
+        !json_hex_text(json_object_object_get(object, "statement"), ret->statement,
+                       sizeof(ret->statement)))
         return false;
     ret->outcome = outcome_find(outcome);
     if (json_object_object_get_ex(object, "credential", NULL)) {

@@ -58,17 +58,6 @@ int value_changes_put(ValueChanges *changes, const CredentialName *name, const c
 
 /* --- changes --- */
 
-static bool copy_digest(struct json_object *object, const char *member, char ret[DIGEST_TEXT_BYTES])
-{
-    struct json_object *value = json_object_object_get(object, member);
-    uint8_t digest[(DIGEST_TEXT_BYTES - 1) / 2];
-
-    if (!json_hex(value, digest, sizeof(digest)))
-        return false;
-    strcpy(ret, json_text(value));
-    return true;
-}
-
 static int malformed(Reason *reason, const char *what)
 {
     return reason_set(reason, OUTCOME_MALFORMED, "%s", what);
@@ -90,7 +79,8 @@ int value_changes_from_json(struct json_object *array, Reason *reason, ValueChan
         if (!json_object_is_type(object, json_type_object) ||
             json_object_object_length(object) != 2 || !name ||
             credential_name_parse(name, NULL, &change.name) != 0 ||
-            !copy_digest(object, "sha256", change.sha256))
+            !json_hex_text(json_object_object_get(object, "sha256"), change.sha256,
+                           DIGEST_TEXT_BYTES))
             return malformed(reason, "a change is not a name and a digest");
         if (changes.count > 0 && compare(&changes.changes[changes.count - 1], &change.name) >= 0)
             return malformed(reason, "the changes are not sorted, or one is there twice");
@@ -199,7 +189,8 @@ int fleet_applied_parse(BytesView text, Reason *reason, FleetApplied *ret)
     applied.outcome = outcome_find(outcome);
     if (applied.outcome < 0 || !time || !timestamp_parse_utc(time, &applied.time) || !credential ||
         (*credential && credential_name_parse(credential, NULL, &name) != 0) ||
-        !copy_digest(object, "statement", applied.statement))
+        !json_hex_text(json_object_object_get(object, "statement"), applied.statement,
+                       DIGEST_TEXT_BYTES))
         return malformed(reason, "it is not an outcome, a time, a credential and a digest");
     strcpy(applied.credential, credential);
     *ret = applied;
