@@ -32,8 +32,8 @@ typedef enum ChildKind {
     CHILD_TPM,       /* request/tpm_job.h */
     CHILD_COMMITTER, /* request/store_job.h */
     CHILD_SEARCHER,  /* likewise */
-    CHILD_READER,    /* control/control.c, courier/offer.c */
-    CHILD_STATUS,    /* control/control.c: sends one message, so that no client holds it up */
+    CHILD_READER,    /* control/control_call.c, courier/offer.c */
+    CHILD_STATUS,    /* control/control_call.c: sends one message, so that no client holds it up */
     _CHILD_KIND_MAX,
 } ChildKind;
 
