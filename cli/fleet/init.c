@@ -193,7 +193,10 @@ static int check_new(const Options *options, Reason *reason)
     snprintf(path, sizeof(path), "%s/" REPOSITORY_FILE, options->repository);
     return faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0
                ? 0
-               : reason_set(reason, OUTCOME_USAGE, "there already is a %s; nothing was changed",
+               : reason_set(reason, OUTCOME_USAGE,
+                            "there already is a %s; nothing was changed. If you need your own "
+                            "configuration of this fleet, see fleet-operations.md, \"Another "
+                            "administrator's machine\"",
                             REPOSITORY_FILE);
 }
 
