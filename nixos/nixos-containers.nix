@@ -28,6 +28,24 @@ let
       container ? path || (container.content or { }) ? path
     ) options.containers.definitionsWithLocations;
 
+  # Whether a container has credentials and certainly no system. The module below defines `config`, so that
+  # nixpkgs would start an empty one.
+  isEmpty =
+    name:
+    lib.all (
+      definition:
+      let
+        container = definition.value.${name} or { };
+      in
+      builtins.isAttrs container
+      && !lib.any (member: container ? ${member}) [
+        "_type"
+        "config"
+        "imports"
+        "path"
+      ]
+    ) options.containers.definitionsWithLocations;
+
   container =
     { config, name, ... }:
     {
@@ -86,6 +104,15 @@ in
               inherit fleet;
               inside = lib.optionalAttrs (!elsewhere name) c.config.nspawn-creds.credentials;
             }
+            ++ [
+              {
+                assertion = !isEmpty name;
+                message = ''
+                  containers.${lib.strings.escapeNixIdentifier name}: there are credentials for this container, but no system. Set
+                  config = { … } to its NixOS configuration, or correct the name.
+                '';
+              }
+            ]
             ++ lib.optionals (!elsewhere name) (
               map (a: a // { message = "containers.${name}.config: ${a.message}"; }) c.config.assertions
             )

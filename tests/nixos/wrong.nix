@@ -338,6 +338,14 @@ let
       option = "${option}.web";
       says = "Remove one of them";
     };
+    "credentials of a container of nixpkgs' that there is not" = {
+      config = host {
+        containers.web.config.system.stateVersion = "24.05";
+        containers.wbe.credentials.id.fromStore = true;
+      };
+      option = "containers.wbe";
+      says = "credentials for this container, but no system";
+    };
     "path and a network for the container's config" = {
       config = web {
         path = "/profile";
