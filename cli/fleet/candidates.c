@@ -13,9 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How long there is time for an answer without --not-after=, µs. */
-#define DEFAULT_USEC (UINT64_C(7) * 24 * 3600 * 1000 * 1000)
-
 void candidates_done(Candidates *candidates)
 {
     for (size_t i = 0; candidates->all && i < candidates->count; i++) {
@@ -249,7 +246,7 @@ static int go_on(const Candidates *candidates, const EnrolmentFiles *files, Cand
     EnrolmentRequest request = {
         .expires = options->seal.has_not_after
                        ? options->seal.not_after
-                       : candidates->context->now(candidates->context) + DEFAULT_USEC,
+                       : candidates->context->now(candidates->context) + CANDIDATES_USEC,
         .pcrs = options->seal.pcrs.mask,
     };
     int r;

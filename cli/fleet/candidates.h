@@ -14,6 +14,9 @@
 #include "enrolment/enrolment_carrier.h"
 #include "enrolment/genuine.h"
 
+/* How long there is time for an answer without --not-after=, µs. */
+#define CANDIDATES_USEC (UINT64_C(7) * 24 * 3600 * 1000 * 1000)
+
 typedef enum CandidateState {
     CANDIDATE_SILENT,     /* it has not asked */
     CANDIDATE_CHALLENGED, /* it has not answered; .noted and .reason say why what was there does not

@@ -24,7 +24,9 @@
 #include <time.h>
 
 /* Names of so many bytes are enough for a message, which has room for one more that is long. */
-#define NAMES_BYTES ((size_t)24)
+#define NAMES_BYTES   ((size_t)24)
+/* So many hosts' messages are got with one call, see clear_left(). */
+#define LEFT_TOGETHER ((size_t)50)
 
 typedef struct Enrolment {
     Repository repository;
@@ -33,13 +35,16 @@ typedef struct Enrolment {
     Secret *key;
     char **hosts; /* that are looked after */
     size_t host_count;
-    bool named; /* as arguments, and not because they are in the list */
+    bool named;   /* as arguments, and not because they are in the list */
+    char **added; /* of the list: they are in the fleet, and were proved not long ago */
+    size_t added_count;
     Candidates candidates;
 } Enrolment;
 
 static void enrolment_done(Enrolment *enrolment)
 {
     candidates_done(&enrolment->candidates);
+    strings_free(enrolment->added);
     strings_free(enrolment->hosts);
     secret_free(enrolment->key);
     genuine_done(&enrolment->genuine);
@@ -107,8 +112,20 @@ static int take_arguments(Enrolment *enrolment, const Options *options, char **a
     return r;
 }
 
+/* Notes HOST, which is in the fleet, if a call that was killed may have left its files. */
+static int note_added(Enrolment *enrolment, const Context *context, const char *host)
+{
+    _cleanup_(identity_done) Identity identity = {0};
+    int r = repository_read_identity(&enrolment->repository, host, NULL, &identity);
+
+    if (r != 0 || identity.proof.by == IDENTITY_UNPROVED ||
+        identity.proof.time + CANDIDATES_USEC < context->now(context))
+        return r == -ENOMEM ? r : 0;
+    return strings_add(&enrolment->added, &enrolment->added_count, host) ? 0 : -ENOMEM;
+}
+
 /* Takes all of the list FILE that are not in the fleet yet. */
-static int take_list(Enrolment *enrolment, Reason *reason)
+static int take_list(Enrolment *enrolment, const Context *context, Reason *reason)
 {
     const char *file = enrolment->genuine.list;
     const char *first = NULL; /* of the names that no host can have */
@@ -124,8 +141,8 @@ static int take_list(Enrolment *enrolment, Reason *reason)
             continue;
         }
         names++;
-        if (!repository_host(&enrolment->repository, host))
-            r = add_name(enrolment, host, reason);
+        r = repository_host(&enrolment->repository, host) ? note_added(enrolment, context, host)
+                                                          : add_name(enrolment, host, reason);
     }
     if (r == 0 && names == 0)
         return reason_set(reason, OUTCOME_USAGE, "%.200s names no host", file);
@@ -139,12 +156,13 @@ static int take_list(Enrolment *enrolment, Reason *reason)
     return r;
 }
 
-static int choose(Enrolment *enrolment, const Options *options, char **arguments, Reason *reason)
+static int choose(Enrolment *enrolment, const Context *context, const Options *options,
+                  char **arguments, Reason *reason)
 {
     enrolment->named = *arguments;
     if (enrolment->named)
         return take_arguments(enrolment, options, arguments, reason);
-    return options->ek_list ? take_list(enrolment, reason)
+    return options->ek_list ? take_list(enrolment, context, reason)
                             : reason_set(reason, OUTCOME_USAGE,
                                          "name the hosts, or use a list that does: --ek-list=FILE");
 }
@@ -164,7 +182,7 @@ static int prepare(Enrolment *enrolment, const Context *context, const Options *
     if (r == 0)
         r = fleet_admin_load(context, enrolment->repository.file.fleet, reason, &enrolment->admin);
     if (r == 0)
-        r = choose(enrolment, options, arguments, reason);
+        r = choose(enrolment, context, options, arguments, reason);
     if (r == 0)
         r = enrolment_key_ensure(context, reason, &enrolment->key);
     if (r != 0)
@@ -304,6 +322,42 @@ static int add_proved(Enrolment *enrolment, Reason *reason)
     return r;
 }
 
+/* Whether FILES has the request with which HOST, which is in the fleet, was added. */
+static bool is_used(const Enrolment *enrolment, const char *host, const EnrolmentFiles *files)
+{
+    const Bytes *request = &files->files[ENROLMENT_REQUEST];
+    _cleanup_(identity_done) Identity asked = {0}, known = {0};
+    uint8_t digests[2][IDENTITY_DIGEST_BYTES];
+
+    return request->size > 0 && identity_parse(bytes_view(request), NULL, &asked) == 0 &&
+           repository_read_identity(&enrolment->repository, host, NULL, &known) == 0 &&
+           identity_digest(&asked, digests[0]) == 0 && identity_digest(&known, digests[1]) == 0 &&
+           memcmp(digests[0], digests[1], sizeof(digests[0])) == 0;
+}
+
+/* Removes what a call that was killed after it had added a host has left on the carrier. A later
+ * request of that host stays. */
+static void clear_left(const Enrolment *enrolment)
+{
+    const EnrolmentCarrier *carrier = &enrolment->candidates.carrier;
+
+    for (size_t first = 0; first < enrolment->added_count; first += LEFT_TOGETHER) {
+        EnrolmentFiles files[LEFT_TOGETHER] = {0};
+        const char *const *hosts = (const char *const *)enrolment->added + first;
+        size_t count = enrolment->added_count - first;
+        bool left;
+
+        count = count < LEFT_TOGETHER ? count : LEFT_TOGETHER;
+        if (enrolment_carrier_get(carrier, hosts, count, NULL, files) != 0)
+            count = 0;
+        for (size_t i = 0; i < count; i++)
+            if (is_used(enrolment, hosts[i], &files[i]))
+                (void)enrolment_carrier_clear(carrier, hosts[i], NULL, &left);
+        for (size_t i = 0; i < LEFT_TOGETHER; i++)
+            enrolment_files_done(&files[i]);
+    }
+}
+
 /* --- the result --- */
 
 static const Field fields[] = {
@@ -434,6 +488,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     Reason reason = {0};
     int r = prepare(&enrolment, context, options, arguments, &reason);
 
+    if (r == 0)
+        clear_left(&enrolment);
     if (r == 0)
         r = look(&enrolment, options, &reason);
     if (r == 0)
