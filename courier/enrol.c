@@ -3,6 +3,7 @@
 #include "enrol.h"
 
 #include "base/base64.h"
+#include "base/context.h"
 #include "credential/identity.h"
 #include "fleet/fleet_config.h"
 #include "get.h"
@@ -19,6 +20,7 @@ typedef struct Enrol {
     const CarrierSettings *settings;
     CarrierSettings elsewhere;  /* of .reports, if there are such */
     Carrier *carrier, *reports; /* may be the same */
+    long stall;                 /* seconds */
     unsigned failures;          /* in a row */
     size_t asked, failed;
 } Enrol;
@@ -66,6 +68,7 @@ static int get_one(Enrol *enrol, const Message *message, Reason *reason)
     Carrier *carrier = carrier_of(enrol, message);
     size_t limit = message->is_request ? IDENTITY_MAX_BYTES : LIMIT_ENROLMENT_BYTES;
     _cleanup_(bytes_done) Bytes content = {0};
+    uint64_t begin = monotonic_usec();
     int r = carrier->ops->get(carrier, message->name, limit, NULL, reason, &content);
 
     /* an etcd's limit is for all of its answer */
@@ -74,7 +77,8 @@ static int get_one(Enrol *enrol, const Message *message, Reason *reason)
                        limit);
     enrol->asked++;
     enrol->failed += r == OUTCOME_CARRIER_FAILED;
-    if (r == OUTCOME_CARRIER_FAILED && ++enrol->failures < FAILURES_MAX) {
+    if (r == OUTCOME_CARRIER_FAILED && ++enrol->failures < FAILURES_MAX &&
+        !get_stalled(begin, enrol->stall)) {
         printf("%s\t!\n", message->name);
         return 0;
     }
@@ -160,7 +164,7 @@ static int open_carriers(Enrol *enrol, long stall, Reason *reason)
 
 int enrol(const CarrierSettings *settings, long stall, Reason *reason)
 {
-    _cleanup_(enrol_done) Enrol enrol = {.settings = settings};
+    _cleanup_(enrol_done) Enrol enrol = {.settings = settings, .stall = stall};
     _cleanup_(freep) char *line = NULL;
     size_t room = 0;
     ssize_t length;

@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "base/base64.h"
+#include "base/context.h"
 #include "base/names.h"
 #include "parts.h"
 
@@ -70,12 +71,19 @@ int get_print(const char *name, const Bytes *content)
 
 /* --- one by one --- */
 
-static int get_one(Carrier *carrier, const char *name, unsigned *failures, Reason *reason)
+bool get_stalled(uint64_t begin, long stall)
+{
+    return monotonic_usec() - begin >= (uint64_t)stall * USEC_PER_SEC;
+}
+
+static int get_one(Carrier *carrier, const char *name, long stall, unsigned *failures,
+                   Reason *reason)
 {
     _cleanup_(bytes_done) Bytes content = {0};
+    uint64_t begin = monotonic_usec();
     int r = carrier->ops->get(carrier, name, REPORT_BYTES, NULL, reason, &content);
 
-    if (r == OUTCOME_CARRIER_FAILED && ++*failures < FAILURES_MAX) {
+    if (r == OUTCOME_CARRIER_FAILED && ++*failures < FAILURES_MAX && !get_stalled(begin, stall)) {
         printf("%s\t!\n", name);
         return 0;
     }
@@ -95,7 +103,7 @@ static int get_part(const void *userdata, size_t first, size_t step, Reason *rea
     int r = carrier_open(get->settings, get->stall, reason, &carrier);
 
     for (size_t i = first; r == 0 && i < get->count; i += step)
-        r = get_one(carrier, get->names[i], &failures, reason);
+        r = get_one(carrier, get->names[i], get->stall, &failures, reason);
     return r == 0 && failures > 0 && failures == get->count ? OUTCOME_CARRIER_FAILED : r;
 }
 

@@ -14,3 +14,7 @@ int get(const CarrierSettings *settings, long stall, Reason *reason);
 
 /* Prints NAME and CONTENT as get() does. -ENOMEM. */
 int get_print(const char *name, const Bytes *content);
+
+/* Whether a request that began at BEGIN (monotonic, in µs) has waited for STALL seconds: then
+ * nothing answers, and another file would wait as long. */
+bool get_stalled(uint64_t begin, long stall);
