@@ -4,7 +4,7 @@
  */
 
 #include "base/array.h"
-#include "enrolment/enrolment_files.h"
+#include "enrolment/enrolment_input.h"
 #include "fleet/add_host.h"
 #include "fleet/verbs.h"
 #include "fleet/workspace.h"

@@ -4,7 +4,7 @@
  * its TPM.
  */
 
-#include "enrolment/enrolment_files.h"
+#include "enrolment/enrolment_input.h"
 #include "host/own_answer.h"
 #include "host/verbs.h"
 #include "terminal/input.h"

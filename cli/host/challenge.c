@@ -4,7 +4,7 @@
  * TPM. Needs no TPM.
  */
 
-#include "enrolment/enrolment_files.h"
+#include "enrolment/enrolment_input.h"
 #include "enrolment/enrolment_key.h"
 #include "enrolment/genuine.h"
 #include "host/verbs.h"

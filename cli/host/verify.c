@@ -4,7 +4,7 @@
  * identity. Needs no TPM.
  */
 
-#include "enrolment/enrolment_files.h"
+#include "enrolment/enrolment_input.h"
 #include "enrolment/enrolment_key.h"
 #include "host/verbs.h"
 #include "terminal/input.h"

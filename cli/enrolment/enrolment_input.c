@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "enrolment/enrolment_files.h"
+#include "enrolment/enrolment_input.h"
 
 #include "terminal/input.h"
 
