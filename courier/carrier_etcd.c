@@ -9,7 +9,6 @@
  * The endpoints are servers of one etcd. If one fails, the next one is asked.
  */
 
-#include "base/base64.h"
 #include "carrier.h"
 #include "credential_file.h"
 #include "etcd_answer.h"
@@ -163,21 +162,12 @@ static int call(EtcdCarrier *etcd, const char *method, struct json_object *body,
 
 /* --- requests --- */
 
-static void add_base64(struct json_object *object, const char *name, BytesView content)
-{
-    _cleanup_(bytes_done) Bytes text = {0};
-    bool made = base64_encode(content, 0, &text) == 0;
-
-    json_add(object, name,
-             made ? json_object_new_string_len((const char *)text.data, (int)text.size) : NULL);
-}
-
 /* {"key": PATH} */
 static struct json_object *request_for(const char *path)
 {
     struct json_object *object = json_object_new_object();
 
-    add_base64(object, "key", text_view(path));
+    json_add_base64(object, "key", text_view(path));
     return object;
 }
 
@@ -217,10 +207,10 @@ static struct json_object *request_for_page(const char *folder, const char *afte
 
     /* a key and a zero byte is the least one behind it */
     if (after)
-        add_base64(object, "key", (BytesView){(const uint8_t *)after, strlen(after) + 1});
+        json_add_base64(object, "key", (BytesView){(const uint8_t *)after, strlen(after) + 1});
     if (end)
         end[strlen(end) - 1]++;
-    add_base64(object, "range_end", text_view(end ? end : folder));
+    json_add_base64(object, "range_end", text_view(end ? end : folder));
     json_add_number(object, "limit", PAGE);
     return object;
 }
@@ -307,7 +297,7 @@ static int etcd_put(Carrier *carrier, const char *path, BytesView content, bool 
     struct json_object *put = request_for(path);
     int r = etcd->collected_bytes + content.size > TOGETHER_BYTES ? etcd_flush(carrier, reason) : 0;
 
-    add_base64(put, "value", content);
+    json_add_base64(put, "value", content);
     if (!etcd->collected)
         etcd->collected = json_object_new_array();
     if (!etcd->collected)

@@ -160,8 +160,10 @@ static int read_refreshes(sd_bus_message *message, void *ret)
     return r;
 }
 
-static int read_program(sd_bus_message *message, void *ret)
+/* The first command of ExecStart=. */
+static int read_command(sd_bus_message *message, void *ret)
 {
+    ManagerService *service = ret;
     const char *program = "";
     int r = sd_bus_message_enter_container(message, 'a', NULL);
 
@@ -169,21 +171,12 @@ static int read_program(sd_bus_message *message, void *ret)
         r = sd_bus_message_enter_container(message, 'r', "sasbttttuii"); /* 0 at the end */
     if (r > 0)
         r = sd_bus_message_read(message, "s", &program);
+    if (r > 0)
+        r = sd_bus_message_read_strv(message, &service->arguments);
     if (r < 0)
         return r;
-    *(char **)ret = strdup(program);
-    return *(char **)ret ? 0 : -ENOMEM;
-}
-
-static int read_arguments(sd_bus_message *message, void *ret)
-{
-    int r = sd_bus_message_enter_container(message, 'a', NULL);
-
-    if (r >= 0)
-        r = sd_bus_message_enter_container(message, 'r', "sasbttttuii");
-    if (r > 0)
-        r = sd_bus_message_skip(message, "s");
-    return r > 0 ? sd_bus_message_read_strv(message, ret) : r;
+    service->program = strdup(program);
+    return service->program ? 0 : -ENOMEM;
 }
 
 /* --- questions --- */
@@ -264,8 +257,7 @@ int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerS
          false},
         {SERVICE, "ExecSearchPath", read_strings, offsetof(ManagerService, search_path), false},
         {SERVICE, "Environment", read_strings, offsetof(ManagerService, environment), false},
-        {SERVICE, "ExecStart", read_program, offsetof(ManagerService, program), false},
-        {SERVICE, "ExecStart", read_arguments, offsetof(ManagerService, arguments), true},
+        {SERVICE, "ExecStart", read_command, 0, false},
         {UNIT, "FragmentPath", read_text, offsetof(ManagerService, file), true},
         {UNIT, "DropInPaths", read_strings, offsetof(ManagerService, drop_ins), true},
         {SERVICE, "MainPID", read_number, offsetof(ManagerService, main_pid), true},
