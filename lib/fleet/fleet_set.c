@@ -310,7 +310,7 @@ static int read_previous(const FleetSet *set, const CredentialName *name, Bytes 
     return r == 0 && history.count < 2 ? OUTCOME_NOT_FOUND : r;
 }
 
-int fleet_set_restore(FleetSet *set, const CredentialName *names, size_t count, Reason *reason,
+int fleet_set_restore(FleetSet *set, CredentialName *names, size_t count, Reason *reason,
                       size_t *ret_count)
 {
     _cleanup_(bytes_done) Bytes text = {0};
@@ -329,7 +329,7 @@ int fleet_set_restore(FleetSet *set, const CredentialName *names, size_t count, 
         if (r == 0) {
             digest_format(bytes_view(&file), digest);
             r = value_changes_put(&set->restored, &names[i], digest);
-            (*ret_count)++;
+            names[(*ret_count)++] = names[i];
         } else if (r > 0) {
             r = 0;
         }

@@ -68,8 +68,9 @@ int fleet_set_applied(const FleetSet *set, Reason *reason, FleetApplied *ret);
 int fleet_set_write_applied(const FleetSet *set, const FleetApplied *applied, Reason *reason);
 
 /* Serves the previous files of the COUNT names in NAMES again, in place of those of the set, as far
- * as there are any. RET_COUNT is how many there are. Returns what store_commit() returns. */
-int fleet_set_restore(FleetSet *set, const CredentialName *names, size_t count, Reason *reason,
+ * as there are any. The RET_COUNT names that have one come first in NAMES afterwards, and the
+ * others are lost. Returns what store_commit() returns. */
+int fleet_set_restore(FleetSet *set, CredentialName *names, size_t count, Reason *reason,
                       size_t *ret_count);
 
 /* Reads the sealed file of NAME: that of the manifest, or the one that is restored. Returns 0;

@@ -229,6 +229,34 @@ static void test_postponed_previous(void **state)
     expect_applied(world, OUTCOME_POSTPONED, "web@picky");
 }
 
+/* Of two values that failed, one has no previous one: the other one's is served again. */
+static void test_previous_of_one(void **state)
+{
+    static const char policy[] =
+        "{\"credentials\": {"
+        "\"env\": {\"fleet\": \"prod\", \"delivery\": \"live\", \"services\": [\"env.service\"],"
+        "          \"onChange\": \"restart\", \"onFailure\": \"previous\"},"
+        "\"picky\": {\"fleet\": \"prod\", \"delivery\": \"live\", \"services\": "
+        "[\"picky.service\"],"
+        "            \"onChange\": \"restart\", \"onFailure\": \"previous\"}}}";
+    static const FakeManager both = {
+        .machine = "web",
+        .units = {{.name = "env.service", .job_result = "failed"},
+                  {.name = "picky.service", .recovers = true, .after_active = "failed"}}};
+    World *world = *state;
+
+    test_write_file(test_path(&world->folder, "etc/nspawn-creds/web.json"), test_view(policy),
+                    0644);
+    accept_set(world, 7, "web@env 7 web@picky 7");
+    keep_previous(world, "web@picky", "new", 'A');
+    run(world, &both, OUTCOME_NOT_APPLIED,
+        "web TryRestartUnit env.service; web TryRestartUnit picky.service; "
+        "web RestartUnit picky.service");
+    expect_served(world, "AAAAAAAA");
+    assert_non_null(strstr(world->notes, "web@picky: the previous value is served again"));
+    assert_null(strstr(world->notes, "web@env: the previous value is served again"));
+}
+
 /* Root's policy wants the previous value back, if there is one. */
 static void test_previous(void **state)
 {
@@ -438,6 +466,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_postponed_previous, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unreadable_previous, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_previous, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_previous_of_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed_after_restoring, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_interrupted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed_at_a_job, set_up, tear_down),
