@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Names that are shown of those that are left out. */
 #define SHOWN_MAX 5U
@@ -262,9 +263,19 @@ static int restore(Apply *apply, Reason *reason, int *rc)
         return r < 0 ? reason_set(reason, r, "%s", undoing.text) : r;
     if (count == 0)
         return 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         observer_note(observer, "%s@%s: the previous value is served again", names[i].machine,
                       names[i].id);
+        audit_write(apply->options->audit, &(AuditRecord){
+                                               .verdict = AUDIT_ROTATED,
+                                               .machine = names[i].machine,
+                                               .id = names[i].id,
+                                               .peer_pid = getpid(),
+                                               .peer_uid = getuid(),
+                                               .fleet = apply->set.fleet,
+                                               .sequence = apply->set.statement.sequence,
+                                           });
+    }
     r = choose_undone(apply, names, count, &all);
     if (r != 0)
         return r;

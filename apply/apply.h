@@ -16,11 +16,13 @@
  */
 
 #include "apply_state.h"
+#include "audit/journal.h"
 
 typedef struct ApplyOptions {
     const Context *context;
     const char *store; /* the host's, absolute */
     RestartOptions restart;
+    AuditSink *audit; /* NULL: none */
 } ApplyOptions;
 
 /* Applies the changes of FLEET. Returns 0, also if there is nothing to do; OUTCOME_NOT_APPLIED if a

@@ -12,6 +12,7 @@
 #include "base/array.h"
 #include "base/fsutil.h"
 #include "base/long_option.h"
+#include "client/store_client.h"
 #include "fleet/fleet_config.h"
 #include "policy/host_config.h"
 
@@ -145,6 +146,7 @@ static int run(int argc, char *argv[], Reason *reason)
                     .boot_usec = (uint64_t)LIMIT_BOOT_SECONDS * 1000 * 1000,
                     .unit_usec = (uint64_t)LIMIT_JOB_SECONDS * 1000 * 1000,
                     .settle_usec = RESTART_SETTLE_USEC},
+        .audit = audited_commit_journal(),
     };
     uint64_t due;
     bool done;
@@ -171,6 +173,8 @@ static int run(int argc, char *argv[], Reason *reason)
         if (r == 0)
             r = apply_all(&options, reason, &due);
     } while (r == 0 && wait_for_more(&options, due));
+    if (options.audit && options.audit->attach)
+        options.audit->attach(options.audit, NULL); /* what the journal has not taken yet */
     return r;
 }
 

@@ -43,6 +43,8 @@ typedef struct World {
     ApplyOptions options;
     Observer observer;
     char notes[2048];
+    AuditSink audit;
+    char audited[256]; /* by the last run */
     int stop[2];
     const char *stop_at; /* the note that has it stopped */
     char statement[DIGEST_TEXT_BYTES];
@@ -57,6 +59,16 @@ static inline void on_note(void *userdata, const char *text)
     snprintf(world->notes + used, sizeof(world->notes) - used, "%s; ", text);
     if (world->stop_at && strcmp(text, world->stop_at) == 0)
         assert_int_equal(write(world->stop[1], "", 1), 1);
+}
+
+static inline void on_audit(AuditSink *sink, const AuditRecord *record)
+{
+    World *world = sink->userdata;
+    size_t used = strlen(world->audited);
+
+    snprintf(world->audited + used, sizeof(world->audited) - used, "%s %s@%s %s %llu; ",
+             audit_verdicts[record->verdict].name, record->machine, record->id, record->fleet,
+             (unsigned long long)record->sequence);
 }
 
 static inline int set_up(void **state)
@@ -83,7 +95,9 @@ static inline int set_up(void **state)
                     .stop = world->stop[0],
                     .unit_usec = UINT64_C(60) * 1000 * 1000,
                     .settle_usec = 20000},
+        .audit = &world->audit,
     };
+    world->audit = (AuditSink){.write = on_audit, .userdata = world};
     *state = world;
     return 0;
 }
@@ -166,7 +180,7 @@ static inline void run(World *world, const FakeManager *manager, int rc, const c
 
     while (read(world->stop[0], &byte, 1) == 1)
         ;
-    world->notes[0] = '\0';
+    world->notes[0] = world->audited[0] = '\0';
     fake_managers_start(manager, 1);
     world->due = USEC_INFINITY;
     r = apply_fleet(&world->options, "prod", &reason, &world->due);

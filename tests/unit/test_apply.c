@@ -255,6 +255,7 @@ static void test_previous_of_one(void **state)
     expect_served(world, "AAAAAAAA");
     assert_non_null(strstr(world->notes, "web@picky: the previous value is served again"));
     assert_null(strstr(world->notes, "web@env: the previous value is served again"));
+    assert_string_equal(world->audited, "rotated web@picky prod 7; ");
 }
 
 /* Root's policy wants the previous value back, if there is one. */
