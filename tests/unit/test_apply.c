@@ -60,29 +60,27 @@ static void test_bad_list(void **state)
     }
 }
 
+static const FakeManager app_fails = {
+    .machine = "web",
+    .units = {{.name = "app.service", .after_active = "failed"}, {.name = "env.service"}}};
+
 static void test_failure(void **state)
 {
-    static const FakeManager manager = {
-        .machine = "web",
-        .units = {{.name = "app.service", .after_active = "failed"}, {.name = "env.service"}}};
     World *world = *state;
 
     accept_set(world, 7, "web@env 7 web@token 7");
-    run(world, &manager, OUTCOME_NOT_APPLIED,
+    run(world, &app_fails, OUTCOME_NOT_APPLIED,
         "web TryRestartUnit env.service; web TryRestartUnit app.service");
     expect_applied(world, OUTCOME_NOT_APPLIED, "web@token");
     /* it is not tried again, and what was said stays */
-    run(world, &manager, 0, "");
+    run(world, &app_fails, 0, "");
     expect_applied(world, OUTCOME_NOT_APPLIED, "web@token");
 }
 
 /* Until the service runs with the new value, the report of each statement says that it does not. */
 static void test_failure_stays(void **state)
 {
-    static const FakeManager fails = {.machine = "web",
-                                      .units = {{.name = "app.service", .after_active = "failed"},
-                                                {.name = "env.service"}}},
-                             down = {.machine = "web",
+    static const FakeManager down = {.machine = "web",
                                      .units = {{.name = "app.service", .active = "failed"},
                                                {.name = "env.service"}}},
                              started = {.machine = "web",
@@ -91,7 +89,7 @@ static void test_failure_stays(void **state)
     World *world = *state;
 
     accept_set(world, 7, "web@env 7 web@token 7");
-    run(world, &fails, OUTCOME_NOT_APPLIED,
+    run(world, &app_fails, OUTCOME_NOT_APPLIED,
         "web TryRestartUnit env.service; web TryRestartUnit app.service");
     accept_set(world, 8, "web@env 7 web@token 7");
     run(world, &down, 0, "");
@@ -125,12 +123,12 @@ static void test_silent_before(void **state)
     expect_applied(world, 0, "");
 }
 
-/* Has app.service have had JOBS in a window that began at SINCE. */
-static void count_jobs(const World *world, unsigned jobs, uint64_t since)
+/* Has the unit NAME have had JOBS in a window that began at SINCE. */
+static void count_jobs(const World *world, const char *name, unsigned jobs, uint64_t since)
 {
     _cleanup_(apply_state_done) ApplyState state = {0};
     RestartMachine machine = {.name = "web"};
-    RestartUnit unit = {.machine = &machine, .name = "app.service"};
+    RestartUnit unit = {.machine = &machine, .name = name};
 
     assert_int_equal(apply_state_read(&world->context, "prod", NULL, &state), 0);
     apply_units_done(&state.counted);
@@ -148,14 +146,11 @@ static uint64_t an_hour_later(const Context *context)
 /* The broker has new changes all the time. */
 static void test_without_end(void **state)
 {
-    static const FakeManager fails = {
-        .machine = "web",
-        .units = {{.name = "app.service", .after_active = "failed"}, {.name = "env.service"}}};
     World *world = *state;
 
-    count_jobs(world, LIMIT_APPLY_JOBS - 1, TEST_NOW - LIMIT_APPLY_WINDOW_USEC / 2);
+    count_jobs(world, "app.service", LIMIT_APPLY_JOBS - 1, TEST_NOW - LIMIT_APPLY_WINDOW_USEC / 2);
     accept_set(world, 7, "web@token 7");
-    run(world, &fails, OUTCOME_NOT_APPLIED, "web TryRestartUnit app.service");
+    run(world, &app_fails, OUTCOME_NOT_APPLIED, "web TryRestartUnit app.service");
     assert_true(world->due == USEC_INFINITY);
     for (unsigned sequence = 8; sequence < 10; sequence++) {
         char changed[64];
@@ -174,11 +169,11 @@ static void test_without_end(void **state)
     run(world, &web, 0, "web TryRestartUnit app.service");
     assert_true(world->due == USEC_INFINITY);
     expect_applied(world, 0, "");
-    count_jobs(world, LIMIT_APPLY_JOBS, TEST_NOW);
+    count_jobs(world, "app.service", LIMIT_APPLY_JOBS, TEST_NOW);
     accept_set(world, 10, "web@env 9 web@token 10");
     run(world, &web, 0, "web TryRestartUnit app.service");
     /* the clock was set back */
-    count_jobs(world, LIMIT_APPLY_JOBS, TEST_NOW + 2 * LIMIT_APPLY_WINDOW_USEC);
+    count_jobs(world, "app.service", LIMIT_APPLY_JOBS, TEST_NOW + 2 * LIMIT_APPLY_WINDOW_USEC);
     accept_set(world, 11, "web@env 9 web@token 11");
     run(world, &web, 0, "web TryRestartUnit app.service");
 }
@@ -195,7 +190,7 @@ static void test_postponed_and_failed(void **state)
         .units = {{.name = "app.service", .active = "inactive"}, {.name = "env.service"}}};
     World *world = *state;
 
-    count_jobs(world, LIMIT_APPLY_JOBS, TEST_NOW);
+    count_jobs(world, "app.service", LIMIT_APPLY_JOBS, TEST_NOW);
     accept_set(world, 7, "web@env 7 web@token 7");
     run(world, &fails, OUTCOME_NOT_APPLIED, "web TryRestartUnit env.service");
     expect_applied(world, OUTCOME_NOT_APPLIED, "web@env");
@@ -215,13 +210,8 @@ static void test_postponed_and_failed(void **state)
 static void test_postponed_previous(void **state)
 {
     World *world = *state;
-    _cleanup_(apply_state_done) ApplyState before = {0};
-    RestartMachine machine = {.name = "web"};
-    RestartUnit unit = {.machine = &machine, .name = "picky.service"};
 
-    for (unsigned i = 0; i < LIMIT_APPLY_JOBS; i++)
-        assert_int_equal(apply_state_count(&before, &unit, TEST_NOW), 0);
-    assert_int_equal(apply_state_write(&world->context, "prod", &before, NULL), 0);
+    count_jobs(world, "picky.service", LIMIT_APPLY_JOBS, TEST_NOW);
     accept_set(world, 7, "web@picky 7");
     keep_previous(world, "web@picky", "new", 'A');
     run(world, &web, OUTCOME_POSTPONED, "");
