@@ -65,14 +65,44 @@ static bool host_of(const char *name, char ret[LIMIT_FLEET_HOST_BYTES + 1])
     return fleet_host_name_valid(ret);
 }
 
+/* Where the domain of NAME begins, "" for none, if the rest is HOST; NULL if it is not. */
+static const char *domain_of(const char *name, const char *host)
+{
+    size_t length = strlen(host);
+
+    return strncmp(name, host, length) == 0 && (!name[length] || name[length] == '.')
+               ? name + length
+               : NULL;
+}
+
 static bool is_listed(const Genuine *genuine, const char *host)
 {
-    char listed[LIMIT_FLEET_HOST_BYTES + 1];
-
     for (size_t i = 0; i < genuine->count; i++)
-        if (host_of(genuine->entries[i].name, listed) && strcmp(listed, host) == 0)
+        if (domain_of(genuine->entries[i].name, host))
             return true;
     return false;
+}
+
+/* OUTCOME_USAGE if the list has two machines that would be HOST: the second would seem to be the
+ * first one with another TPM. */
+static int check_only(const Genuine *genuine, const char *host, Reason *reason)
+{
+    const char *first = NULL;
+
+    for (size_t i = 0; i < genuine->count; i++) {
+        const char *name = genuine->entries[i].name, *domain = domain_of(name, host);
+
+        if (!domain || !*domain || (first && strcmp(first, name) == 0))
+            continue;
+        if (first)
+            return reason_set(
+                reason, OUTCOME_USAGE,
+                "%.80s names %.70s and %.70s, but hosts of a fleet have names without a "
+                "domain. Take one of them out, or give it another host name",
+                genuine->list, first, name);
+        first = name;
+    }
+    return 0;
 }
 
 static int add_name(Enrolment *enrolment, const char *host, Reason *reason)
@@ -90,6 +120,7 @@ static int add_name(Enrolment *enrolment, const char *host, Reason *reason)
 static int take_arguments(Enrolment *enrolment, const Options *options, char **arguments,
                           Reason *reason)
 {
+    const Genuine *genuine = &enrolment->genuine;
     char name[LIMIT_FLEET_HOST_BYTES + 1];
     int r = 0;
 
@@ -101,10 +132,11 @@ static int take_arguments(Enrolment *enrolment, const Options *options, char **a
                                  name)
                     : reason_set(reason, OUTCOME_USAGE, "\"%.80s\" is not the name of a host",
                                  *host);
-        else if (options->ek_list && !is_listed(&enrolment->genuine, *host))
-            r = reason_set(reason, OUTCOME_USAGE, "%.160s does not name %s",
-                           enrolment->genuine.list, *host);
+        else if (options->ek_list && !is_listed(genuine, *host))
+            r = reason_set(reason, OUTCOME_USAGE, "%.160s does not name %s", genuine->list, *host);
         else
+            r = check_only(genuine, *host, reason);
+        if (r == 0)
             r = add_name(enrolment, *host, reason);
     }
     if (r == 0 && (options->ek || options->ek_certificate) && enrolment->host_count > 1)
@@ -141,8 +173,10 @@ static int take_list(Enrolment *enrolment, const Context *context, Reason *reaso
             continue;
         }
         names++;
-        r = repository_host(&enrolment->repository, host) ? note_added(enrolment, context, host)
-                                                          : add_name(enrolment, host, reason);
+        r = check_only(&enrolment->genuine, host, reason);
+        if (r == 0)
+            r = repository_host(&enrolment->repository, host) ? note_added(enrolment, context, host)
+                                                              : add_name(enrolment, host, reason);
     }
     if (r == 0 && names == 0)
         return reason_set(reason, OUTCOME_USAGE, "%.200s names no host", file);
