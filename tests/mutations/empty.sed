@@ -1,4 +1,4 @@
 # Breaks: that an empty secret is refused
 # File: broker/request/request.c
-# Test: server test_refusals
+# Test: connection test_refusals
 s/secret_size\(value\) == 0/false/

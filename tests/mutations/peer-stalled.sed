@@ -1,5 +1,5 @@
 # Breaks: the number of stalled connections of one process
 # Limit: LIMIT_PEER_STALLED
 # File: broker/request/connection.c
-# Test: server test_stalled_clients
+# Test: connection test_stalled_clients
 s/of_peer > config->peer_stalled_max/false/

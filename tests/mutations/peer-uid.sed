@@ -1,4 +1,4 @@
 # Breaks: that requests are of the trusted user
 # File: lib/policy/decision.c
-# Test: server
+# Test: connection
 s/facts->peer_uid != facts->trusted_uid/false/

@@ -1,5 +1,5 @@
 # Breaks: the number of connections of one process
 # Limit: LIMIT_PER_PEER
 # File: broker/request/connection.c
-# Test: server test_greedy_client
+# Test: connection test_greedy_client
 s/of_peer > c->set->config->peer_max/false/

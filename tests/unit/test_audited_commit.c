@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/client/audited_commit.c: one entry for each change, whatever changes it. */
+/* Tests of audited_commit(), lib/client/store_client.c: one entry for each change. */
 
 #include "support.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/base/dirlock.c. */
+/* Tests of directory_lock_at(), lib/base/fsutil.c. */
 
 #include "steps.h"
 #include "support.h"

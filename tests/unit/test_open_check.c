@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/client/open_check.c: what opening a credential of the store shows. */
+/* Tests of open_check_entry(), lib/client/store_client.c: what opening a credential of the store
+ * shows. */
 
 #include "seal_fixture.h"
 #include "store_put.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/base/rewrite.c. */
+/* Tests of rewrite_read() and rewrite_write(), lib/base/fsutil.c. */
 
 #include "steps.h"
 #include "support.h"

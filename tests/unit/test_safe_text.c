@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of cli/safe_text.c. */
+/* Tests of cli/terminal/safe_text.c. */
 
 #include "support.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of lib/tpm/signature.c, lib/tpm/signer.c and lib/crypto/public_key.c: invalid files are
- * refused, the right entry is found, and keys have the names that systemd gives them. The entry and
- * the key are those of tests/vectors.
+ * Tests of lib/tpm/signature.c and lib/tpm/signer.c: invalid files are refused, the right entry is
+ * found, and keys have the names that systemd gives them. The entry and the key are those of
+ * tests/vectors.
  */
 
 #include "support.h"

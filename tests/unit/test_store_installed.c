@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/store/store_installed.c. Only root can change the owner of a directory. */
+/* Tests of store_open_installed(). Only root can change the owner of a directory. */
 
 #include "support.h"
 

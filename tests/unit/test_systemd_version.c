@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/seal/systemd_version.c. */
+/* Tests of systemd_version_installed(), lib/seal/seal_spec.c. */
 
 #include "support.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of cli/timestamp.c. */
+/* Tests of lib/base/timestamp.c. */
 
 #include "support.h"
 

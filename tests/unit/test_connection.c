@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of a whole broker through its socket: right answers, refusals, and waiting. */
+/*
+ * Tests of a whole broker through its socket: right answers, refusals, and waiting. Mirrors
+ * broker/request/connection.c.
+ */
 
 #include "control_calls.h"
 
