@@ -215,6 +215,21 @@ static int sign_sealed(Signing *signing, Reason *reason)
     return leaves_root(&signing->release.leaves, &signing->statement.root);
 }
 
+/* Says why this is another statement than the one that others have signed. */
+static void say_clock(const Signing *signing)
+{
+    const Statement *old = &signing->old.statement;
+    char length[TIMESTAMP_LENGTH_BYTES];
+
+    if (signing->old.count == 0 || old->issued <= signing->now)
+        return;
+    timestamp_format_length(old->issued - signing->now, length);
+    output_note("Statement %" PRIu64
+                " will be issued in %s by this machine's clock, so that you sign "
+                "another one. Look at this clock, and at that of whoever signed.",
+                old->sequence, length);
+}
+
 static int make_statement(Signing *signing, Reason *reason)
 {
     int r = signing->work.options->renew ? renew(signing, reason) : sign_sealed(signing, reason);
@@ -225,6 +240,7 @@ static int make_statement(Signing *signing, Reason *reason)
     if (signing->adds)
         signing->statement = signing->old.statement;
     else {
+        say_clock(signing);
         signing->statement.sequence = next_sequence(signing);
         r = set_times(signing, reason);
     }
