@@ -171,7 +171,7 @@ int inventory_compare(const Inventory *before, const Inventory *after, char ***l
                     : j == after->count ? -1
                                         : compare_subjects(before->lines[i], after->lines[j]);
         const char *old = order <= 0 ? before->lines[i++] : NULL,
-                   *new = order >= 0 ? after->lines[j++] : NULL, *line = new ? new : old;
+                   *new = order >= 0 ? after->lines[j++] : NULL, *line = order >= 0 ? new : old;
 
         if (is(line, "match"))
             collect_match(&comparison, line, old, new);
