@@ -4,7 +4,7 @@
  * nothing else is, whatever is changed on the way.
  */
 
-#include "test_tpm_fixture.h"
+#include "tpm_fixture.h"
 
 #include "base/json.h"
 #include "credential/enrolment.h"

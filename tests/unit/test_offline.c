@@ -5,7 +5,7 @@
  */
 
 #include "pcr_signer.h"
-#include "test_tpm_fixture.h"
+#include "tpm_fixture.h"
 
 #include "credential/offline.h"
 #include "credential/open.h"

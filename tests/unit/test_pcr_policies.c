@@ -5,7 +5,7 @@
  */
 
 #include "pcr_signer.h"
-#include "test_tpm_fixture.h"
+#include "tpm_fixture.h"
 
 static int unseal_with(Fixture *fixture, const TpmSealed *sealed, const Bytes *signatures,
                        const TpmPcrs *expected, const Secret *key)

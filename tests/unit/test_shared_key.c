@@ -6,7 +6,7 @@
 
 #include "pcr_signer.h"
 #include "store_put.h"
-#include "test_tpm_fixture.h"
+#include "tpm_fixture.h"
 
 #include "credential/offline.h"
 #include "credential/seal.h"

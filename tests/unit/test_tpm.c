@@ -5,7 +5,7 @@
  * test_tpm_codec.c what needs no TPM.
  */
 
-#include "test_tpm_fixture.h"
+#include "tpm_fixture.h"
 
 /* TPM_RC_TYPE, parameter 2 */
 #define RC_NO_ECC 0x2caU

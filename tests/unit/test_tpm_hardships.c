@@ -7,7 +7,7 @@
  */
 
 #include "swtpm_hardships.h"
-#include "test_tpm_fixture.h"
+#include "tpm_fixture.h"
 
 #include "tpm/tpm.h"
 

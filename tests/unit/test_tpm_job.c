@@ -5,7 +5,7 @@
  */
 
 #include "broker_fixture.h"
-#include "test_tpm_fixture.h"
+#include "tpm_fixture.h"
 
 #include "base/json.h"
 #include "credential/format.h"

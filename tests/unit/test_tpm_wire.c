@@ -5,7 +5,7 @@
  * changes.
  */
 
-#include "test_tpm_fixture.h"
+#include "tpm_fixture.h"
 
 static void test_the_key_never_crosses_in_clear(void **state)
 {
