@@ -23,7 +23,7 @@ static const char *state_of(const FleetStatus *status, uint64_t now)
     if (status->rc != 0)
         return outcome_name(status->rc);
     if (status->signers < status->threshold)
-        return "signers removed";
+        return status->removed[0] ? "signers removed" : "too few signers";
     return fleet_status_is_old(status, now) ? "old" : "ok";
 }
 
