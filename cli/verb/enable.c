@@ -487,17 +487,15 @@ static struct json_object *credential_to_json(const Enabling *enabling, const En
                                           [POLICY_EDIT_ADDED] = "added",
                                           [POLICY_EDIT_CHANGED] = "changed"};
     const PolicyCredential *credential = find_credential(enabling, enabled->name.id);
-    struct json_object *object = json_object_new_object(), *services = json_object_new_array();
+    struct json_object *object = json_object_new_object();
 
     json_add_text(object, "id", enabled->name.id);
     json_add_text(object, "result", results[enabled->result]);
-    for (size_t i = 0; credential && i < credential->service_count; i++)
-        json_object_array_add(services, json_object_new_string(credential->services[i]));
     if (credential) {
         json_add_text(object, "delivery", policy_delivery_names[credential->delivery]);
         json_add_text(object, "onChange", policy_change_names[credential->on_change]);
     }
-    json_add(object, "services", services);
+    json_add(object, "services", json_texts(credential ? credential->services : NULL));
     return object;
 }
 
