@@ -196,8 +196,7 @@ static int run_task(const SealContext *seal, const char *subject, bool resolved,
         target->kind = without_pin(target->kind);
     if (keys) {
         keys->tpm = TAKE_PTR(result.key);
-        keys->tpm_sealed = result.sealed;
-        result.sealed = (TpmSealed){0};
+        keys->tpm_sealed = TAKE(result.sealed);
     }
     return 0;
 }
