@@ -20,7 +20,6 @@
  *
  * Sockets outlive the worker, as connections do (process/handover.h). In the service manager's
  * descriptor store they also outlive the broker, and clients that connect meanwhile wait.
- * Connections that wait for the TPM, as most do, are stored there, too.
  */
 
 #include "process/config.h"

@@ -25,8 +25,9 @@ _Static_assert(LIMIT_HANDOVERS < HANDOVER_ANSWERING, "the count must not run int
 _Static_assert(SOCKETS_MAX + LIMIT_CONTROLS + 128 <= HANDOVER_FD_MAX,
                "room for connections and all other descriptors");
 _Static_assert(UNIT_LimitNOFILE >= HANDOVER_FD_MAX, "the unit allows that many");
-/* one more than these, for notify_settle() */
-_Static_assert(UNIT_FileDescriptorStoreMax > SOCKETS_MAX, "the service manager keeps all of them");
+/* and the shelter, and one more for notify_settle() */
+_Static_assert(UNIT_FileDescriptorStoreMax > SOCKETS_MAX + 2,
+               "the service manager keeps all of them");
 
 int handover_mark_get(int fd)
 {
@@ -95,12 +96,10 @@ static bool is_live_socket(int fd, const Listeners *listeners)
     return is_listening(fd) == 1 && handover_live_machine(fd, listeners, machine);
 }
 
-/* The first descriptor from FROM on that may be a socket, or HANDOVER_FD_MAX. Connections wait
- * while the long and mostly empty table is searched, so this is not done one by one. Only the
- * worker may call it, or the supervisor while no worker is alive: the readiness of a signalfd
- * depends on the process that asks, and polling the worker's epoll instance from another process
- * would remove a signal's event from it. */
-static int next_socket(int from)
+/* Connections wait while the long and mostly empty table is searched, so this is not done one by
+ * one. The readiness of a signalfd depends on the process that asks, and polling the worker's epoll
+ * instance from another process would remove a signal's event from it. */
+int handover_next_socket(int from)
 {
     struct pollfd block[64];
 
@@ -122,7 +121,8 @@ static int next_socket(int from)
 }
 
 #define FOREACH_SOCKET(fd, from)                                                                   \
-    for (int fd = next_socket(from); fd < HANDOVER_FD_MAX; fd = next_socket(fd + 1))
+    for (int fd = handover_next_socket(from); fd < HANDOVER_FD_MAX;                                \
+         fd = handover_next_socket(fd + 1))
 
 int handover_next_live(const Listeners *listeners, int from)
 {
@@ -157,12 +157,13 @@ int handover_next(const Listeners *listeners, int from)
     return -1;
 }
 
+/* Or an end of the shelter. */
 static bool is_listener(int fd, const Listeners *listeners)
 {
     for (size_t i = 0; i < listeners->count; i++)
         if (listeners->fds[i] == fd)
             return true;
-    return false;
+    return fd == listeners->shelter[0] || fd == listeners->shelter[1];
 }
 
 static void close_all(unsigned from, unsigned to)
@@ -200,7 +201,7 @@ static bool is_kept(int fd, const Listeners *listeners)
 
 void handover_keep(int fd, const Listeners *listeners)
 {
-    if (is_kept(fd, listeners)) /* else FD was closed, and its number used again */
+    if (is_live_socket(fd, listeners)) /* else FD was closed, and its number used again */
         (void)notify_send(KEEP, &fd, 1, 0);
 }
 
@@ -209,7 +210,7 @@ int handover_keep_all(const Listeners *listeners)
     const char *room = getenv("FDSTORE"); /* FileDescriptorStoreMax=; systemd 254 and later */
     int fds[NOTIFY_FDS_MAX], r = 0;
     int msec = listeners->manager_msec;
-    size_t count = 0, all = 0;
+    size_t count = 0, all = listeners->shelter[0] ? 2 : 0;
 
     FOREACH_SOCKET (fd, STDERR_FILENO + 1) {
         if (!is_kept(fd, listeners))

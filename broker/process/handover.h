@@ -51,6 +51,7 @@ typedef struct Listeners {
     size_t count;
     const char *live_folder; /* LIVE_MOUNT_FOLDER, or NULL for no live sockets */
     int manager_msec;        /* LIMIT_MANAGER_MSEC; how long to wait for the service manager */
+    int shelter[2];          /* see process/shelter.h; 0 if there is none */
 } Listeners;
 
 /* These functions allocate nothing and may be called in either process. */
@@ -71,14 +72,19 @@ int handover_next(const Listeners *listeners, int from);
 /* The names of the descriptors in the service manager's store begin with this. */
 #define HANDOVER_KEPT "kept-"
 
-/* Puts FD, a connection or a live socket, into the store, where it outlives all processes of the
- * broker. Best effort; does not wait. For the supervisor. */
+/* Puts FD, a live socket, into the store, where it outlives all processes of the broker. Best
+ * effort; does not wait. For the supervisor. */
 void handover_keep(int fd, const Listeners *listeners);
 
 /* Puts all connections and live sockets into the store. Waits several times for the service
  * manager. Returns 0 if it has them all; a negative errno if it may not. For the supervisor. */
 int handover_keep_all(const Listeners *listeners);
 
-/* Closes every descriptor except the standard ones, the listeners, the live sockets and the
- * connections. Returns the number of connections. For the supervisor, while no worker is alive. */
+/* The first descriptor from FROM on that may be a socket, or HANDOVER_FD_MAX. Only the worker may
+ * call it, or the supervisor while no worker is alive. */
+int handover_next_socket(int from);
+
+/* Closes every descriptor except the standard ones, the listeners, the shelter, the live sockets
+ * and the connections. Returns the number of connections. For the supervisor, while no worker is
+ * alive. */
 size_t handover_sweep(const Listeners *listeners);

@@ -93,20 +93,28 @@ static bool is_closed(int fd, int msec)
     return poll(&(struct pollfd){.fd = fd}, 1, msec) == 1;
 }
 
+int notify_wait(int msec)
+{
+    _cleanup_(closep) int barrier = -1;
+    int r = send_pipe("BARRIER=1", msec, &barrier);
+
+    if (r < 0)
+        return r;
+    return is_closed(barrier, msec) ? 0 : -ETIMEDOUT;
+}
+
 int notify_settle(const char *name, int msec)
 {
-    _cleanup_(closep) int stored = -1, barrier = -1;
+    _cleanup_(closep) int stored = -1;
     char text[64];
     int r;
 
     snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s", name);
     r = send_pipe(text, msec, &stored);
     if (r == 0)
-        r = send_pipe("BARRIER=1", msec, &barrier);
+        r = notify_wait(msec);
     if (r < 0)
         return r;
-    if (!is_closed(barrier, msec))
-        return -ETIMEDOUT;
     if (is_closed(stored, CLOSE_MSEC))
         return -ENOSPC;
     snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", name);

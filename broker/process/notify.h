@@ -17,7 +17,11 @@
  * -EAGAIN if there is none; -ENOTCONN without a service manager; another negative errno. */
 int notify_send(const char *text, const int *fds, size_t count, int msec);
 
-/* Waits up to MSEC until the manager has handled all earlier messages. Its descriptor store does
+/* Waits up to MSEC until the manager has handled all earlier messages. Returns 0; -ETIMEDOUT; and
+ * as above. */
+int notify_wait(int msec);
+
+/* The same. The manager's descriptor store does
  * not report that it was full, so one more descriptor is sent, named NAME, and removed again.
  * Returns 0 if the store had room for that one; -ENOSPC if not; -ETIMEDOUT; and as above. */
 int notify_settle(const char *name, int msec);

@@ -4,6 +4,7 @@
 
 #include "base/context.h"
 #include "process/notify.h"
+#include "process/shelter.h"
 #include "request/reply.h"
 
 #include <errno.h>
@@ -276,8 +277,9 @@ static void refuse_all(const Listeners *listeners)
              monotonic_usec() < deadline);
 }
 
-void supervisor_refuse(const Listeners *listeners)
+void supervisor_refuse(Listeners *listeners)
 {
+    shelter_open(listeners);
     for (size_t i = 0; i < listeners->count; i++) {
         int fd;
 
@@ -340,7 +342,7 @@ static int run_once(Supervisor *supervisor)
     return NEXT_WORKER;
 }
 
-int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *userdata)
+int supervisor_run(Listeners *listeners, SupervisorWorker worker, void *userdata)
 {
     Supervisor supervisor = {
         .listeners = listeners,
@@ -361,6 +363,7 @@ int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *us
     if (signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
         sigprocmask(SIG_BLOCK, &supervisor.signals, NULL) < 0)
         return -errno;
+    shelter_open(listeners);
     do {
         r = run_once(&supervisor);
     } while (r == NEXT_WORKER);

@@ -19,7 +19,8 @@
  * The next worker already stands by. If worker and supervisor are killed one right after the other,
  * this third process still has the table open; it answers what they left, and exits.
  *
- * Connections do not survive if all three are killed at once, as `systemctl kill -s KILL` does.
+ * If all three are killed at once, as by `systemctl kill -s KILL`, the shelter keeps the
+ * connections for the next broker, see process/shelter.h.
  */
 
 #include "process/handover.h"
@@ -55,15 +56,15 @@ enum {
  * failing at once; another negative errno if the supervisor cannot start. The process must have no
  * descriptors except the standard ones and LISTENERS, and must not have used libsystemd's journal.
  */
-int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *userdata);
+int supervisor_run(Listeners *listeners, SupervisorWorker worker, void *userdata);
 
 /* For the worker. Without a supervisor, the first is false and the others do nothing. */
 bool supervisor_lives(void);
 void supervisor_tell_ready(void);
 
-/* Has FD put into the service manager's store, see handover_keep(). */
+/* Has FD, a live socket, put into the service manager's store, see handover_keep(). */
 void supervisor_keep(int fd);
 
 /* Refuses all waiting requests, for a broker that cannot start. Otherwise their units would wait
  * until they time out, and the service manager would start the broker over and over. */
-void supervisor_refuse(const Listeners *listeners);
+void supervisor_refuse(Listeners *listeners);

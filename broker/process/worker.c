@@ -282,6 +282,8 @@ static int accept_one(Worker *worker, int listener, const char *live_machine)
 {
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+    if (fd >= 0) /* at once: until then, a peer whose broker is killed gets an empty credential */
+        shelter_put(&worker->connections.shelter, fd);
     if (fd >= 0 && live_machine)
         live_set_changed(worker->live, live_machine, true);
     if (fd >= 0)
@@ -466,6 +468,7 @@ static int adopt(Worker *worker)
     const Listeners *listeners = worker->listeners;
     int r = 0;
 
+    shelter_begin(&worker->connections.shelter, listeners);
     for (int fd = handover_next(listeners, STDERR_FILENO + 1); r == 0 && fd >= 0;
          fd = handover_next(listeners, fd + 1)) {
         LiveMachine machine;

@@ -21,7 +21,6 @@ struct Connection {
     Connection *previous;
     int fd;
     LiveMachine live_machine; /* "" for a connection of the host's service manager */
-    bool retained;            /* it may be in the service manager's descriptor store */
     bool adopted;             /* from an earlier worker or broker */
     bool deferred;            /* it waits for the next broker */
     uint64_t begin;           /* CLOCK_MONOTONIC, µs */
@@ -87,9 +86,9 @@ static void end(Connection *c, AuditVerdict verdict)
     sd_event_source_disable_unref(c->io);
     sd_event_source_disable_unref(c->deadline);
     sd_event_source_disable_unref(c->stall);
-    if (c->retained)
-        shutdown(c->fd, SHUT_RDWR); /* so that the service manager closes its copy */
+    shutdown(c->fd, SHUT_RDWR); /* it may be in the shelter, or in the service manager's store */
     close(c->fd);
+    shelter_drop(&set->shelter, c->fd);
     job_free(c->job);
     secret_free(c->plaintext);
     request_done(&c->request);
@@ -356,13 +355,6 @@ static int wait_for(Connection *c, const TpmKeyRequest *wanted)
 {
     ConnectionSet *set = c->set;
     int r = start_waiting(c, wanted);
-
-    /* If all of the broker's processes are killed, the next broker can answer. Otherwise the peer
-     * would get an empty credential, and in a container no wrapper would notice that. */
-    if (machine_of(c) && !c->retained) {
-        supervisor_keep(c->fd);
-        c->retained = true;
-    }
     if (r >= 0 && !c->deadline)
         r = sd_event_add_time_relative(set->event, &c->deadline, CLOCK_MONOTONIC,
                                        set->config->request_usec, 0, on_deadline, c);
@@ -484,7 +476,7 @@ int connection_take_over(ConnectionSet *set, int fd, const char *live_machine)
     c = add(set, fd, live_machine);
     if (!c)
         return -ENOMEM;
-    c->retained = c->adopted = true;
+    c->adopted = true;
     if (mark == HANDOVER_ANSWERING)
         return refuse(c, OUTCOME_INTERRUPTED);
     if (deaths >= LIMIT_HANDOVERS) {
@@ -530,7 +522,6 @@ bool connections_host_reads(const ConnectionSet *set)
 void connections_leave(ConnectionSet *set)
 {
     for (Connection *c = set->first; c; c = c->next) {
-        c->retained = true;
         if (!c->answering)
             (void)handover_mark_set(c->fd, 0);
     }

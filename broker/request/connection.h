@@ -26,6 +26,7 @@
  * part of its secret.
  */
 
+#include "process/shelter.h"
 #include "request/host_resources.h"
 #include "request/rollback_guard.h"
 #include "request/store_job.h"
@@ -43,6 +44,7 @@ typedef struct ConnectionSet {
     Children *children;
     StoreQueue store;
     RollbackGuard rollback;
+    Shelter shelter;
     /* A connection has ended or stalled; from LIVE_MACHINE's socket, or the host's (NULL). */
     void (*ended)(void *userdata, const char *live_machine);
     /* A connection cannot be answered (a negative errno), so the worker must exit. */

@@ -216,12 +216,35 @@ static unsigned pass_stored(const BrokerFixture *broker, int to)
     return (unsigned)to;
 }
 
+/* Whether the socket FD was shut down, so that it needs not be kept. */
+static bool is_over(int fd)
+{
+    struct pollfd status = {.fd = fd};
+
+    return poll(&status, 1, 0) == 1 && (status.revents & (POLLHUP | POLLERR));
+}
+
+/* As the service manager does: it keeps what it passes, until that is over. */
+static void forget_stored(BrokerFixture *broker, bool all)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < broker->stored_count; i++) {
+        if (all || is_over(broker->stored[i]))
+            close(broker->stored[i]);
+        else
+            broker->stored[count++] = broker->stored[i];
+    }
+    broker->stored_count = count;
+}
+
 void broker_start(BrokerFixture *broker)
 {
     unsigned workers = shared->workers;
 
     broker->config.host_key = (HostKeyStamp){0};
     (void)host_key_check_source(&broker->context, NULL, &broker->config.host_key);
+    forget_stored(broker, false);
     broker->supervisor = fork();
     assert_true(broker->supervisor >= 0);
     if (broker->supervisor == 0) {
@@ -238,22 +261,14 @@ void broker_start(BrokerFixture *broker)
         listeners.manager_msec = broker->manager_msec;
         _exit(supervisor_run(&listeners, run_worker, broker) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     }
-    for (size_t i = 0; i < broker->stored_count; i++)
-        close(broker->stored[i]);
-    broker->stored_count = 0;
-    while (shared->workers == workers)
+    while (shared->workers == workers) {
+        if (broker->manager >= 0 && !broker->manager_busy)
+            broker_serve_store(broker);
         wait_msec(1);
+    }
 }
 
 /* --- from outside --- */
-
-/* Whether the socket FD was shut down, so that it needs not be kept. */
-static bool is_over(int fd)
-{
-    struct pollfd status = {.fd = fd};
-
-    return poll(&status, 1, 0) == 1 && (status.revents & (POLLHUP | POLLERR));
-}
 
 /* The service manager keeps an open file once. */
 static bool is_stored(const BrokerFixture *broker, int fd)
@@ -431,8 +446,12 @@ int broker_wait(BrokerFixture *broker)
 
 int broker_stop(BrokerFixture *broker)
 {
+    int rc;
+
     kill(broker->supervisor, SIGTERM);
-    return broker_wait(broker);
+    rc = broker_wait(broker);
+    forget_stored(broker, true);
+    return rc;
 }
 
 void broker_kill_supervisor(BrokerFixture *broker)
@@ -443,6 +462,30 @@ void broker_kill_supervisor(BrokerFixture *broker)
     assert_int_equal(broker_wait(broker), -SIGKILL);
     assert_int_equal(waitpid(shared->worker, &status, 0), shared->worker);
     assert_int_equal(status, 0);
+}
+
+/* Stopped first, so that none notices that another one is gone. */
+void broker_kill_all(BrokerFixture *broker)
+{
+    pid_t all[8] = {broker->supervisor};
+    char path[64];
+    size_t count = 1;
+    FILE *file;
+
+    kill(broker->supervisor, SIGSTOP);
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", broker->supervisor,
+             broker->supervisor);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    while (count < COUNT(all) && fscanf(file, "%d", &all[count]) == 1)
+        kill(all[count++], SIGSTOP);
+    fclose(file);
+    assert_int_equal(count, 3);
+    for (size_t i = 0; i < count; i++)
+        kill(all[i], SIGKILL);
+    assert_int_equal(broker_wait(broker), -SIGKILL);
+    for (size_t i = 1; i < count; i++)
+        assert_int_equal(waitpid(all[i], NULL, 0), all[i]);
 }
 
 pid_t broker_kill_worker(BrokerFixture *broker, pid_t last)

@@ -45,14 +45,15 @@ typedef struct BrokerFixture {
     ServerConfig config; /* to be changed before broker_start() */
     BrokerShared *shared;
     int listener;
-    int control;      /* at FOLDER/control */
-    int courier;      /* at FOLDER/courier */
-    pid_t supervisor; /* 0 if none runs */
-    int manager;      /* the service manager's socket, or -1 */
-    bool store_full;  /* it stores nothing, and closes that a little later */
-    bool store_slow;  /* it confirms nothing */
-    int manager_msec; /* LIMIT_MANAGER_MSEC; how long the supervisor waits for it */
-    int stored[256];  /* its descriptor store */
+    int control;       /* at FOLDER/control */
+    int courier;       /* at FOLDER/courier */
+    pid_t supervisor;  /* 0 if none runs */
+    int manager;       /* the service manager's socket, or -1 */
+    bool store_full;   /* it stores nothing, and closes that a little later */
+    bool store_slow;   /* it confirms nothing */
+    bool manager_busy; /* it reads nothing while the broker starts */
+    int manager_msec;  /* LIMIT_MANAGER_MSEC; how long the supervisor waits for it */
+    int stored[256];   /* its descriptor store */
     size_t stored_count;
     int rejected[64]; /* still to be closed */
     size_t rejected_count;
@@ -78,6 +79,8 @@ void broker_serve_store(BrokerFixture *broker);
 void broker_restart(BrokerFixture *broker);
 /* Kills the supervisor and waits for the worker's end, too: what the service manager does. */
 void broker_kill_supervisor(BrokerFixture *broker);
+/* Kills all of the broker's processes at the same moment. */
+void broker_kill_all(BrokerFixture *broker);
 /* Kills the worker, once there is another one than LAST; its pid. */
 pid_t broker_kill_worker(BrokerFixture *broker, pid_t last);
 /* Stops the worker (SIGSTOP), and waits until it has stopped. */

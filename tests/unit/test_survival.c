@@ -4,7 +4,7 @@
  * killed, no client gets an empty, truncated or foreign answer.
  */
 
-#include "broker_fixture.h"
+#include "broker_asking.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -374,6 +374,45 @@ static void test_restart(void **state)
     assert_int_equal(broker_records(broker, "refused timeout"), 0);
 }
 
+/* All three at the same moment, and before the supervisor, which is stopped, could tell the service
+ * manager anything. What waits is answered by the next broker, what was half sent is refused there.
+ */
+static void test_all_are_killed(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int waiting, live, unread, refused;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "large", KIND_HOST, LIMIT_PLAINTEXT_BYTES, NULL, 0});
+    broker_seal(broker, &(SealedFile){"db", "tpm", KIND_TPM, 31, NULL, 0});
+    write_policy(broker, "db", "\"tpm\": {\"delivery\": \"live\"}");
+    broker->shared->tpm_msec = 60000;
+    broker_add_live(broker, "db");
+    broker_manage(broker);
+    broker_start(broker);
+    broker_wait_live("db");
+    unread = client_connect(broker, WEB, "large");
+    refused = client_connect(broker, WEB, "missing");
+    wait_for_first_byte(unread);
+    wait_for_first_byte(refused);
+    broker_serve_store(broker);
+    kill(broker->supervisor, SIGSTOP);
+    waiting = connect_waiting(broker, "tpm");
+    live = client_connect_live(broker, "db", "app.service", "tpm");
+    wait_msec(100);
+    for (unsigned i = 0; i < LIMIT_HANDOVERS - 1; i++) {
+        broker_kill_all(broker);
+        broker_start(broker);
+    }
+    broker->shared->tpm_msec = 0;
+    assert_int_equal(client_read(waiting, "web", "tpm", 31), ANSWER_RIGHT);
+    assert_int_equal(client_read(live, "db", "tpm", 31), ANSWER_RIGHT);
+    assert_int_equal(client_read(unread, "web", "large", LIMIT_PLAINTEXT_BYTES), ANSWER_REFUSED);
+    assert_int_equal(client_read(refused, "web", "missing", 0), ANSWER_REFUSED);
+    broker_stop(broker);
+}
+
 /* Waits until those that are left when the supervisor is dead are gone. PID 1 sends them a signal,
  * but they end without one, too. */
 static void end_orphans(BrokerFixture *broker, int signal)
@@ -471,6 +510,7 @@ static void test_manager_is_busy(void **state)
     (void)state;
     broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
     broker_manage(broker);
+    broker->manager_busy = true;
     strcpy(address.sun_path, getenv("NOTIFY_SOCKET"));
     assert_int_equal(connect(full, (struct sockaddr *)&address, sizeof(address)), 0);
     while (send(full, "X=1", 3, 0) > 0)
@@ -520,6 +560,7 @@ int main(void)
         cmocka_unit_test(test_drains),
         cmocka_unit_test(test_drain_has_an_end),
         cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_all_are_killed),
         cmocka_unit_test(test_supervisor_is_gone),
         cmocka_unit_test(test_restart_without_store),
         cmocka_unit_test(test_manager_is_busy),

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "process/shelter.h"
+
+#include "process/notify.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Room for LIMIT_SHELTERED messages; one takes up to a KiB of it. The kernel's own limit may be
+ * lower (net.core.wmem_max). */
+#define BUFFER_BYTES ((int)(LIMIT_SHELTERED * 1024))
+
+/* The marks on the two ends, see handover_mark_set(). */
+enum {
+    END_IN = 1,
+    END_OUT = 2,
+};
+
+/* --- one message --- */
+
+/* Returns 0 or a negative errno, -EAGAIN if there is no room. */
+static int send_one(int in, int fd)
+{
+    union {
+        struct cmsghdr header;
+        uint8_t bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.header = {.cmsg_level = SOL_SOCKET,
+                            .cmsg_type = SCM_RIGHTS,
+                            .cmsg_len = CMSG_LEN(sizeof(int))}};
+    struct iovec data = {(void *)(uintptr_t) "", 1};
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control.bytes)};
+
+    memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+    return sendmsg(in, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* Removes the oldest message; the kernel closes the descriptor in it. */
+static void receive_one(int out)
+{
+    uint8_t byte;
+
+    (void)recv(out, &byte, 1, MSG_DONTWAIT);
+}
+
+/* Returns another descriptor of the connection in the next message, which stays; -1 after the last
+ * one. */
+static int look_at_one(int out)
+{
+    union {
+        struct cmsghdr header;
+        uint8_t bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    uint8_t byte;
+    struct iovec data = {&byte, 1};
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control.bytes)};
+    int fd = -1;
+
+    if (recvmsg(out, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) == 1 &&
+        CMSG_FIRSTHDR(&message))
+        memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+    return fd;
+}
+
+/* --- the supervisor --- */
+
+static bool is_end(int fd)
+{
+    int type;
+    socklen_t size = sizeof(type);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
+}
+
+/* Whether the table has one pair. */
+static bool find(int ends[2])
+{
+    size_t found[2] = {0};
+
+    for (int fd = handover_next_socket(STDERR_FILENO + 1); fd < HANDOVER_FD_MAX;
+         fd = handover_next_socket(fd + 1)) {
+        int end = is_end(fd) ? handover_mark_get(fd) : 0;
+
+        if (end != END_IN && end != END_OUT)
+            continue;
+        ends[end - END_IN] = fd;
+        found[end - END_IN]++;
+    }
+    return found[0] == 1 && found[1] == 1;
+}
+
+static bool make(int ends[2], int msec)
+{
+    static const int bytes = BUFFER_BYTES;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return false;
+    (void)setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    if (handover_mark_set(ends[0], END_IN) < 0 || handover_mark_set(ends[1], END_OUT) < 0) {
+        close(ends[0]);
+        close(ends[1]);
+        return false;
+    }
+    if (notify_send("FDSTORE=1\nFDNAME=" HANDOVER_KEPT "shelter", ends, 2, 0) == 0)
+        (void)notify_wait(msec);
+    return true;
+}
+
+static uint64_t cookie_of(int fd)
+{
+    uint64_t cookie = 0;
+    socklen_t size = sizeof(cookie);
+
+    (void)getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size);
+    return cookie;
+}
+
+/* Whether there is nobody to answer: the connection was shut down, or the peer has closed it. */
+static bool is_over(int fd)
+{
+    struct pollfd status = {.fd = fd};
+
+    return poll(&status, 1, 0) == 1;
+}
+
+/* A connection may be in the table already, if the service manager has stored it, too. If it were
+ * there twice, it would be answered twice. */
+static void take_out(int out, const Listeners *listeners)
+{
+    static uint64_t cookies[HANDOVER_FD_MAX];
+    int from_first = 0, off = -1, fd;
+    size_t count = 0;
+
+    for (fd = STDERR_FILENO; (fd = handover_next(listeners, fd + 1)) >= 0;)
+        cookies[count++] = cookie_of(fd);
+    (void)setsockopt(out, SOL_SOCKET, SO_PEEK_OFF, &from_first, sizeof(from_first));
+    while ((fd = look_at_one(out)) >= 0) {
+        uint64_t cookie = cookie_of(fd);
+        size_t i = 0;
+
+        while (i < count && cookies[i] != cookie)
+            i++;
+        if (i < count || count == HANDOVER_FD_MAX || is_over(fd))
+            close(fd);
+        else
+            cookies[count++] = cookie;
+    }
+    (void)setsockopt(out, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off));
+}
+
+void shelter_open(Listeners *listeners)
+{
+    int ends[2];
+
+    if (find(ends))
+        take_out(ends[1], listeners);
+    else if (!make(ends, listeners->manager_msec))
+        ends[0] = ends[1] = 0;
+    memcpy(listeners->shelter, ends, sizeof(ends));
+}
+
+/* --- the worker --- */
+
+static void forget_first(Shelter *shelter)
+{
+    receive_one(shelter->out);
+    shelter->count--;
+    memmove(shelter->fds, shelter->fds + 1, shelter->count * sizeof(shelter->fds[0]));
+}
+
+/* Sends what is first in the queue to its end, all around, without what is over. */
+static void tidy(Shelter *shelter)
+{
+    for (size_t left = shelter->count; left > 0; left--) {
+        int fd = shelter->fds[0];
+
+        if (fd >= 0 && send_one(shelter->in, fd) < 0)
+            return;
+        forget_first(shelter);
+        if (fd >= 0)
+            shelter->fds[shelter->count++] = fd;
+    }
+}
+
+static size_t place_of(const Shelter *shelter, int fd)
+{
+    size_t i = 0;
+
+    while (i < shelter->count && shelter->fds[i] != fd)
+        i++;
+    return i;
+}
+
+void shelter_put(Shelter *shelter, int fd)
+{
+    if (shelter->in == 0 || place_of(shelter, fd) < shelter->count)
+        return;
+    if (shelter->count == LIMIT_SHELTERED && place_of(shelter, -1) < shelter->count)
+        tidy(shelter);
+    if (shelter->count < LIMIT_SHELTERED && send_one(shelter->in, fd) == 0)
+        shelter->fds[shelter->count++] = fd;
+}
+
+void shelter_drop(Shelter *shelter, int fd)
+{
+    size_t i = place_of(shelter, fd);
+
+    if (i == shelter->count)
+        return;
+    shelter->fds[i] = -1;
+    while (shelter->count > 0 && shelter->fds[0] < 0)
+        forget_first(shelter);
+}
+
+/* Sends the connections again before it removes what the last worker has sent, so that they are in
+ * the shelter all the time. */
+void shelter_begin(Shelter *shelter, const Listeners *listeners)
+{
+    int old = 0;
+
+    *shelter = (Shelter){.in = listeners->shelter[0], .out = listeners->shelter[1]};
+    if (shelter->in == 0 || ioctl(shelter->out, FIONREAD, &old) < 0)
+        return;
+    for (int fd = STDERR_FILENO; (fd = handover_next(listeners, fd + 1)) >= 0;)
+        shelter_put(shelter, fd);
+    for (; old > 0; old--)
+        receive_one(shelter->out);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The shelter keeps connections open when all processes of the broker are killed at once.
+ *
+ * It is a pair of connected sockets. A descriptor that was sent into one end and not received from
+ * the other is open, whoever dies, as long as the pair is; and the service manager has both ends in
+ * its descriptor store. So a connection is sheltered by one system call, and without the service
+ * manager, which could be busy, and which takes nothing from a process that is already dead. The
+ * next broker finds the pair in its table, and the connections in the pair.
+ *
+ * A sheltered connection stays open until it is shut down; closing it is not enough. Its place is
+ * free when those that were sheltered before it are over, too, or when somebody needs it.
+ *
+ * What remains is the moment between accept() and shelter_put(), and the time before the service
+ * manager has the pair: shelter_open() waits for it. Beyond LIMIT_SHELTERED, connections are not
+ * sheltered.
+ */
+
+#include "process/handover.h"
+
+/* What a worker has sheltered. All zero: nothing, and there is no shelter. */
+typedef struct Shelter {
+    int in, out;              /* borrowed; 0 if there is no shelter */
+    int fds[LIMIT_SHELTERED]; /* in the order of the pair's queue; -1 is a free place */
+    size_t count;
+} Shelter;
+
+/* For the supervisor, at its start: finds the pair of an earlier broker in the table, or makes one
+ * and waits up to .manager_msec until the service manager has it. Sets .shelter, to zeros if there
+ * can be none, and puts another descriptor of each sheltered connection that is not in the table
+ * into it. */
+void shelter_open(Listeners *listeners);
+
+/* For the worker, before it accepts anything: shelters the connections in the table, and no others.
+ */
+void shelter_begin(Shelter *shelter, const Listeners *listeners);
+
+/* Shelters FD, unless it is sheltered already or there is no room. */
+void shelter_put(Shelter *shelter, int fd);
+
+/* FD, which may be closed already, is over. */
+void shelter_drop(Shelter *shelter, int fd);

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tests of broker/process/shelter.c: connections are open as long as they are sheltered, whatever
+ * the order in which they end, and as many as there may be. */
+
+#include "support.h"
+
+#include "process/shelter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* Connections of a listening socket, and their peers. */
+typedef struct Fixture {
+    TestFolder folder;
+    Listeners listeners;
+    Shelter shelter;
+    int ours[LIMIT_SHELTERED + 1], theirs[LIMIT_SHELTERED + 1];
+} Fixture;
+
+static void connect_one(Fixture *fixture, size_t i)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    strcpy(address.sun_path, test_path(&fixture->folder, "socket"));
+    fixture->theirs[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(
+        connect(fixture->theirs[i], (const struct sockaddr *)&address, sizeof(address)), 0);
+    fixture->ours[i] = accept4(fixture->listeners.fds[0], NULL, NULL, SOCK_CLOEXEC);
+    assert_true(fixture->ours[i] > 0);
+}
+
+static Fixture *begin(size_t count)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    Fixture *fixture = calloc(1, sizeof(*fixture));
+
+    assert_non_null(fixture);
+    unsetenv("NOTIFY_SOCKET");
+    fixture->folder = test_folder();
+    fixture->listeners.count = 1;
+    fixture->listeners.fds[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    strcpy(address.sun_path, test_path(&fixture->folder, "socket"));
+    assert_int_equal(
+        bind(fixture->listeners.fds[0], (const struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(fixture->listeners.fds[0], 16), 0);
+    shelter_open(&fixture->listeners);
+    assert_true(fixture->listeners.shelter[0] > STDERR_FILENO);
+    shelter_begin(&fixture->shelter, &fixture->listeners);
+    for (size_t i = 0; i < count; i++)
+        connect_one(fixture, i);
+    return fixture;
+}
+
+static void end(Fixture *fixture)
+{
+    for (size_t i = 0; i < COUNT(fixture->theirs); i++) {
+        if (fixture->theirs[i] > 0)
+            close(fixture->theirs[i]);
+        if (fixture->ours[i] > 0)
+            close(fixture->ours[i]);
+    }
+    close(fixture->listeners.shelter[0]);
+    close(fixture->listeners.shelter[1]);
+    close(fixture->listeners.fds[0]);
+    test_folder_remove(&fixture->folder);
+    free(fixture);
+}
+
+/* Whether the peer of connection I would find it closed, and so take nothing for the secret. */
+static bool is_lost(const Fixture *fixture, size_t i)
+{
+    return poll(&(struct pollfd){.fd = fixture->theirs[i], .events = POLLIN}, 1, 0) != 0;
+}
+
+/* What the kernel does when the last process is killed. */
+static void lose(Fixture *fixture, size_t i)
+{
+    close(fixture->ours[i]);
+    fixture->ours[i] = 0;
+}
+
+static void finish(Fixture *fixture, size_t i)
+{
+    int fd = fixture->ours[i];
+
+    shutdown(fd, SHUT_RDWR);
+    lose(fixture, i);
+    shelter_drop(&fixture->shelter, fd);
+}
+
+static int queued(const Fixture *fixture)
+{
+    int count;
+
+    assert_int_equal(ioctl(fixture->listeners.shelter[1], FIONREAD, &count), 0);
+    return count;
+}
+
+static size_t count_connections(const Fixture *fixture)
+{
+    size_t count = 0;
+
+    for (int fd = STDERR_FILENO; (fd = handover_next(&fixture->listeners, fd + 1)) >= 0;)
+        count++;
+    return count;
+}
+
+static void test_closed_when_over(void **state)
+{
+    Fixture *fixture = begin(4);
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        shelter_put(&fixture->shelter, fixture->ours[i]);
+    shelter_put(&fixture->shelter, fixture->ours[0]);
+    assert_int_equal(queued(fixture), 3);
+    finish(fixture, 1);
+    assert_int_equal(queued(fixture), 3);
+    finish(fixture, 0);
+    assert_int_equal(queued(fixture), 1);
+    lose(fixture, 2);
+    assert_false(is_lost(fixture, 2));
+    lose(fixture, 3);
+    assert_true(is_lost(fixture, 3));
+    end(fixture);
+}
+
+/* The next broker gets what is not over, once, and not what it has already. Then it has the same in
+ * the shelter. */
+static void test_next_broker(void **state)
+{
+    Fixture *fixture = begin(6);
+    int first = fixture->listeners.shelter[0];
+
+    (void)state;
+    for (size_t i = 0; i < 6; i++)
+        shelter_put(&fixture->shelter, fixture->ours[i]);
+    finish(fixture, 2);
+    close(fixture->theirs[3]);
+    fixture->theirs[3] = 0;
+    lose(fixture, 1);
+    lose(fixture, 3);
+    lose(fixture, 4);
+    for (int round = 0; round < 2; round++) {
+        shelter_open(&fixture->listeners);
+        assert_int_equal(fixture->listeners.shelter[0], first);
+        /* 0 and 5 have stayed in it, 1 and 4 come back */
+        assert_int_equal(count_connections(fixture), 4);
+        shelter_begin(&fixture->shelter, &fixture->listeners);
+        assert_int_equal(queued(fixture), 4);
+    }
+    for (int fd = STDERR_FILENO; (fd = handover_next(&fixture->listeners, fd + 1)) >= 0;)
+        close(fd);
+    memset(fixture->ours, 0, sizeof(fixture->ours));
+    for (size_t i = 0; i < 6; i++)
+        assert_true(i == 2 || i == 3 || !is_lost(fixture, i));
+    end(fixture);
+}
+
+/* Places are used again, also if the first connection never ends. */
+static void test_full(void **state)
+{
+    Fixture *fixture = begin(LIMIT_SHELTERED + 1);
+
+    (void)state;
+    for (size_t i = 0; i < LIMIT_SHELTERED + 1; i++)
+        shelter_put(&fixture->shelter, fixture->ours[i]);
+    assert_int_equal(queued(fixture), LIMIT_SHELTERED);
+    assert_int_equal(fixture->shelter.count, LIMIT_SHELTERED);
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 1; i < LIMIT_SHELTERED; i += 2)
+            finish(fixture, i);
+        for (size_t i = 1; i < LIMIT_SHELTERED; i += 2) {
+            close(fixture->theirs[i]);
+            connect_one(fixture, i);
+            shelter_put(&fixture->shelter, fixture->ours[i]);
+        }
+    }
+    for (size_t i = 0; i < LIMIT_SHELTERED + 1; i++) {
+        lose(fixture, i);
+        assert_int_equal(is_lost(fixture, i), i == LIMIT_SHELTERED);
+    }
+    end(fixture);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_closed_when_over),
+        cmocka_unit_test(test_next_broker),
+        cmocka_unit_test(test_full),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
