@@ -403,7 +403,7 @@ bool spec_selects(char **machines, const char *machine)
 int spec_read_identity(const char *path, Reason *reason, Identity *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};
-    int r = file_read(path, IDENTITY_MAX_BYTES, reason, &file);
+    int r = file_read(path, LIMIT_IDENTITY_BYTES, reason, &file);
 
     if (r == OUTCOME_TOO_LARGE) /* the remedy for that is about secrets */
         return OUTCOME_BAD_IDENTITY;

@@ -66,7 +66,7 @@ static Carrier *carrier_of(const Enrol *enrol, const Message *message)
 static int get_one(Enrol *enrol, const Message *message, Reason *reason)
 {
     Carrier *carrier = carrier_of(enrol, message);
-    size_t limit = message->is_request ? IDENTITY_MAX_BYTES : LIMIT_ENROLMENT_BYTES;
+    size_t limit = message->is_request ? LIMIT_IDENTITY_BYTES : LIMIT_ENROLMENT_BYTES;
     _cleanup_(bytes_done) Bytes content = {0};
     uint64_t begin = monotonic_usec();
     int r = carrier->ops->get(carrier, message->name, limit, NULL, reason, &content);

@@ -12,12 +12,12 @@
 static int count_check(const Manifest *manifest, const FleetSet *old, Reason *reason)
 {
     /* in the worst case the old ones are removed, and the new ones added */
-    if (manifest->count + old->manifest.count <= STORE_COMMIT_CHANGES_MAX)
+    if (manifest->count + old->manifest.count <= LIMIT_COMMIT_CHANGES)
         return 0;
     return reason_set(reason, OUTCOME_TOO_LARGE,
                       "it has %zu credentials and the accepted set %zu, together at most %zu "
                       "are possible",
-                      manifest->count, old->manifest.count, STORE_COMMIT_CHANGES_MAX);
+                      manifest->count, old->manifest.count, LIMIT_COMMIT_CHANGES);
 }
 
 static void compare(const FleetSet *old, const Manifest *manifest, Verdict *verdict)

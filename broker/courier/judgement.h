@@ -17,14 +17,14 @@ typedef struct Verdict {
     Reason reason;
     char host[LIMIT_FLEET_HOST_BYTES + 1]; /* this one's name in the fleet */
     char statement[DIGEST_TEXT_BYTES];     /* as in Offer */
-    uint8_t report[REPORT_BYTES_MAX];      /* of an earlier broker, which refused the statement */
+    uint8_t report[LIMIT_REPORT_BYTES];    /* of an earlier broker, which refused the statement */
     size_t report_size;
     uint64_t sequence;
     bool accepted;                /* the statement was accepted before */
     char base[DIGEST_TEXT_BYTES]; /* of the statement that was accepted last, or "" */
     /* for each of the manifest's credentials: the accepted set has its NAME, or the FILE itself,
      * which was PENDING when it was accepted */
-    enum { HAVE_NOTHING, HAVE_NAME, HAVE_FILE, HAVE_PENDING } have[STORE_COMMIT_CHANGES_MAX];
+    enum { HAVE_NOTHING, HAVE_NAME, HAVE_FILE, HAVE_PENDING } have[LIMIT_COMMIT_CHANGES];
 } Verdict;
 
 /* RET is zeroed at first. */

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-_Static_assert(LIMIT_STAGED_BYTES >= STORE_COMMIT_BYTES_MAX, "a set has room");
+_Static_assert(LIMIT_STAGED_BYTES >= LIMIT_COMMIT_BYTES, "a set has room");
 
 struct Offer {
     OfferOrder order;
@@ -177,10 +177,10 @@ static int take_verdict(Offer *offer, const Verdict *verdict, Reason *reason)
             size += commit->manifest.credentials[i].size;
         offer->accepted = offer->accepted && offer->have[i] >= HAVE_FILE;
     }
-    if (size + commit->bundle.size > STORE_COMMIT_BYTES_MAX)
+    if (size + commit->bundle.size > LIMIT_COMMIT_BYTES)
         return reason_set(reason, OUTCOME_TOO_LARGE,
                           "its new files have %llu bytes, at most %zu are possible",
-                          (unsigned long long)size, STORE_COMMIT_BYTES_MAX);
+                          (unsigned long long)size, LIMIT_COMMIT_BYTES);
     return recall(offer, reason);
 }
 

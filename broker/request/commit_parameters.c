@@ -82,7 +82,7 @@ static int read_data(int fd, Reason *reason, Bytes *ret)
     /* its writer shares the offset; what matters is what was read in the end */
     if (lseek(fd, 0, SEEK_SET) < 0)
         return reason_set(reason, -errno, "cannot read the memfd");
-    return file_read_fd(fd, "the memfd", STORE_COMMIT_BYTES_MAX, reason, ret);
+    return file_read_fd(fd, "the memfd", LIMIT_COMMIT_BYTES, reason, ret);
 }
 
 /* The part of DATA at OFFSET with SIZE, which are both given or both NULL. */

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* The courier prints so much for a host at most: the files in base64, and their names. */
-#define OUTPUT_BYTES ((IDENTITY_MAX_BYTES + 2 * LIMIT_ENROLMENT_BYTES) / 3 * 4 + 1024)
+#define OUTPUT_BYTES ((LIMIT_IDENTITY_BYTES + 2 * LIMIT_ENROLMENT_BYTES) / 3 * 4 + 1024)
 /* So many hosts' messages are got with one call, so that a carrier that floods takes little memory.
  */
 #define TOGETHER     ((size_t)50)

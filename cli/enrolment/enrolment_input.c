@@ -7,7 +7,7 @@
 int enrolment_read_identity(const char *path, Reason *reason, Identity *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};
-    int r = input_read_file(path, IDENTITY_MAX_BYTES, reason, &file);
+    int r = input_read_file(path, LIMIT_IDENTITY_BYTES, reason, &file);
 
     if (r == OUTCOME_TOO_LARGE) /* the remedy for that is about secrets */
         return OUTCOME_BAD_IDENTITY;

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* A line of what the courier prints: a report in base64, and its name. */
-#define LINE_BYTES_MAX (REPORT_BYTES_MAX / 3 * 4 + 256)
+#define LINE_BYTES_MAX (LIMIT_REPORT_BYTES / 3 * 4 + 256)
 /* A process is worth so many reports, of some 0.1 ms each. */
 #define WORTH          ((size_t)200)
 

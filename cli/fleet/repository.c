@@ -84,7 +84,7 @@ int repository_read_host(const Repository *repository, const char *host, Reason 
     char name[LIMIT_FLEET_HOST_BYTES + sizeof(".json")];
 
     snprintf(name, sizeof(name), "%s.json", host);
-    return repository_read(repository, REPOSITORY_HOSTS, name, IDENTITY_MAX_BYTES, reason, ret);
+    return repository_read(repository, REPOSITORY_HOSTS, name, LIMIT_IDENTITY_BYTES, reason, ret);
 }
 
 int repository_read_identity(const Repository *repository, const char *host, Reason *reason,

@@ -160,7 +160,7 @@ int own_identity_read(const Context *context, const char *store, Reason *reason,
     fleet_host_path(store, path);
     r = trusted_file_open(context, path, reason, &fd);
     if (r == 0)
-        r = file_read_fd(fd, path, IDENTITY_MAX_BYTES, reason, &file);
+        r = file_read_fd(fd, path, LIMIT_IDENTITY_BYTES, reason, &file);
     return r == 0 ? identity_parse(bytes_view(&file), reason, ret) : r;
 }
 

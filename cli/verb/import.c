@@ -71,9 +71,9 @@ static void import_done(Import *import)
 
 static int add(Import *import, const ValueEntry *entry, Reason *reason)
 {
-    if (import->count == STORE_COMMIT_CHANGES_MAX)
+    if (import->count == LIMIT_COMMIT_CHANGES)
         return reason_set(reason, OUTCOME_TOO_LARGE, "there are more than %zu values",
-                          STORE_COMMIT_CHANGES_MAX);
+                          LIMIT_COMMIT_CHANGES);
     return ARRAY_ADD(import->items, import->count, (Item){.entry = *entry}) ? 0 : -ENOMEM;
 }
 

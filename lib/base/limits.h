@@ -2,7 +2,9 @@
 #pragma once
 
 /*
- * All limits, each with its unit and its source.
+ * The limits, each with its unit and its source: of what others send, store or ask for, and of how
+ * long we wait for them. Each has a mutation (tests/mutations). A size that follows from a format
+ * is in the module of that format.
  */
 
 #include <stddef.h>
@@ -38,6 +40,9 @@
 #define LIMIT_MACHINES              ((size_t)65536)
 /* Credentials of one machine in the store. */
 #define LIMIT_MACHINE_ENTRIES       ((size_t)4096)
+/* Changes of one commit, and its new files together, bytes. */
+#define LIMIT_COMMIT_CHANGES        ((size_t)4096)
+#define LIMIT_COMMIT_BYTES          ((size_t)64 * 1024 * 1024)
 /* Earlier values that are kept of a credential, at most. */
 #define LIMIT_HISTORY               9U
 /* How many of their sealed keys the TPM tries to unseal, at up to 10 s each, before we make a fresh
@@ -213,6 +218,10 @@
  * may have, so that many connections take no more memory than one. */
 #define LIMIT_STAGED_BYTES        ((size_t)64 * 1024 * 1024)
 
+/* A host's identity, bytes. systemd and we write less than 8000. */
+#define LIMIT_IDENTITY_BYTES      ((size_t)64 * 1024)
+/* A host's signed report, bytes. */
+#define LIMIT_REPORT_BYTES        ((size_t)3 * 1024)
 /* A challenge to a host that is enrolled, or its answer, bytes. A challenge has about 700 for each
  * key with an endorsement key of RSA-2048. */
 #define LIMIT_ENROLMENT_BYTES     ((size_t)16 * 1024)

@@ -356,9 +356,9 @@ int identity_parse(BytesView file, Reason *reason, Identity *ret)
     bool bare = file.size > 0 && file.data[0] <= TPM_PUBLIC_MAX_BYTES >> 8;
     int r;
 
-    if (file.size > IDENTITY_MAX_BYTES)
+    if (file.size > LIMIT_IDENTITY_BYTES)
         r = reason_set(reason, OUTCOME_TOO_LARGE, "it is larger than %zu bytes",
-                       IDENTITY_MAX_BYTES);
+                       LIMIT_IDENTITY_BYTES);
     else
         r = bare ? identity_add_key(&identity, file, reason) : parse_json(file, reason, &identity);
     /* nothing exports a bare legacy primary */

@@ -35,8 +35,6 @@
 #include "tpm/storage_key.h"
 #include "tpm/tpm.h"
 
-/* Limit for an identity file, bytes. systemd and we write less than 8000. */
-#define IDENTITY_MAX_BYTES       ((size_t)64 * 1024)
 #define IDENTITY_MACHINE_ID_SIZE ((size_t)32)
 #define IDENTITY_KEYS            ((size_t)3)
 #define IDENTITY_REPORT_BYTES    ((size_t)32)

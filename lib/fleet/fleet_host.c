@@ -41,7 +41,7 @@ int fleet_host_read(const char *store, Reason *reason, FleetHost *ret)
     int r;
 
     fleet_host_path(store, path);
-    r = file_read(path, IDENTITY_MAX_BYTES, reason, &file);
+    r = file_read(path, LIMIT_IDENTITY_BYTES, reason, &file);
     if (r == -ENOENT)
         return reason_set(reason, OUTCOME_BAD_IDENTITY,
                           "this host has no %s yet: nspawn-creds host export makes it", path);

@@ -168,7 +168,7 @@ int report_verify(BytesView text, BytesView key, Reason *reason, Report *ret)
     Report parsed = {0};
     int r = -EMSGSIZE;
 
-    if (text.size <= REPORT_BYTES_MAX)
+    if (text.size <= LIMIT_REPORT_BYTES)
         r = json_parse(text, DEPTH, NULL, NULL, &object);
     if (r == -ENOMEM)
         return r;

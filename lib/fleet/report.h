@@ -19,8 +19,6 @@
 #define REPORT_KEY_NAME     "report-key"
 /* The seed of an Ed25519 key. */
 #define REPORT_SEED_BYTES   ((size_t)32)
-/* A report, bytes. */
-#define REPORT_BYTES_MAX    ((size_t)3 * 1024)
 /* Why a host refuses, with the NUL; the rest of a longer reason is left out. */
 #define REPORT_REASON_BYTES ((size_t)201)
 

@@ -67,8 +67,7 @@ int value_changes_from_json(struct json_object *array, Reason *reason, ValueChan
 {
     _cleanup_(value_changes_done) ValueChanges changes = {0};
 
-    if (!json_object_is_type(array, json_type_array) ||
-        json_length(array) > STORE_COMMIT_CHANGES_MAX)
+    if (!json_object_is_type(array, json_type_array) || json_length(array) > LIMIT_COMMIT_CHANGES)
         return malformed(reason, "the changes are no list, or too many");
     for (size_t i = 0; i < json_length(array); i++) {
         struct json_object *object = json_object_array_get_idx(array, i);
@@ -129,7 +128,7 @@ static int parse_object(BytesView text, size_t limit, size_t marks, int members,
 int value_changes_parse(BytesView text, Reason *reason, ValueChanges *ret)
 {
     _cleanup_(json_object_putp) struct json_object *object = NULL;
-    int r = parse_object(text, LIMIT_VALUE_CHANGES_BYTES, (STORE_COMMIT_CHANGES_MAX + 2) * MARKS, 2,
+    int r = parse_object(text, LIMIT_VALUE_CHANGES_BYTES, (LIMIT_COMMIT_CHANGES + 2) * MARKS, 2,
                          reason, &object);
 
     return r == 0 ? value_changes_from_json(json_object_object_get(object, "changes"), reason, ret)
@@ -151,7 +150,7 @@ int instead_parse(BytesView text, const char *record, const char *statement, Rea
                   ValueChanges *ret)
 {
     _cleanup_(json_object_putp) struct json_object *object = NULL;
-    int r = parse_object(text, LIMIT_VALUE_CHANGES_BYTES, (STORE_COMMIT_CHANGES_MAX + 2) * MARKS, 3,
+    int r = parse_object(text, LIMIT_VALUE_CHANGES_BYTES, (LIMIT_COMMIT_CHANGES + 2) * MARKS, 3,
                          reason, &object);
     const char *of = r == 0 ? json_text(json_object_object_get(object, "statement")) : NULL;
 

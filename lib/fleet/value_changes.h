@@ -42,7 +42,7 @@ typedef struct ValueChange {
 } ValueChange;
 
 typedef struct ValueChanges {
-    ValueChange *changes; /* sorted, none twice, at most STORE_COMMIT_CHANGES_MAX */
+    ValueChange *changes; /* sorted, none twice, at most LIMIT_COMMIT_CHANGES */
     size_t count;
 } ValueChanges;
 

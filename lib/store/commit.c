@@ -97,10 +97,10 @@ static int check_sizes(const StoreCommit *commit, Reason *reason)
     for (size_t i = 0; i < commit->record_count; i++)
         bytes += commit->records[i].content.size;
 
-    if (commit->count > STORE_COMMIT_CHANGES_MAX)
+    if (commit->count > LIMIT_COMMIT_CHANGES)
         return reason_set(reason, OUTCOME_TOO_LARGE, "%zu changes at once, not %zu, is the limit",
-                          STORE_COMMIT_CHANGES_MAX, commit->count);
-    for (size_t i = 0; i < commit->count && bytes <= STORE_COMMIT_BYTES_MAX; i++) {
+                          LIMIT_COMMIT_CHANGES, commit->count);
+    for (size_t i = 0; i < commit->count && bytes <= LIMIT_COMMIT_BYTES; i++) {
         const StoreChange *change = &commit->changes[i];
 
         if (change->sealed.size > LIMIT_FILE_BYTES || change->public.size > LIMIT_FILE_BYTES ||
@@ -109,10 +109,10 @@ static int check_sizes(const StoreCommit *commit, Reason *reason)
                               change->name.machine, change->name.id, LIMIT_FILE_BYTES);
         bytes += change->sealed.size + change->public.size + change->history.size;
     }
-    return bytes <= STORE_COMMIT_BYTES_MAX
+    return bytes <= LIMIT_COMMIT_BYTES
                ? 0
                : reason_set(reason, OUTCOME_TOO_LARGE, "the changes have more than %zu bytes",
-                            STORE_COMMIT_BYTES_MAX);
+                            LIMIT_COMMIT_BYTES);
 }
 
 static bool records_valid(const StoreCommit *commit)

@@ -27,11 +27,8 @@
 #include <limits.h>
 #include <sys/types.h>
 
-#define STORE_COMMIT_CHANGES_MAX ((size_t)4096)
-#define STORE_COMMIT_BYTES_MAX   ((size_t)64 * 1024 * 1024)
-
 /* ".commit/MACHINE/FILE" */
-#define STORE_PATH_BYTES         (sizeof(".commit/") + LIMIT_MACHINE_BYTES + 1 + NAME_MAX)
+#define STORE_PATH_BYTES (sizeof(".commit/") + LIMIT_MACHINE_BYTES + 1 + NAME_MAX)
 
 typedef enum StorePrecondition {
     STORE_ANY,    /* no condition */
@@ -80,7 +77,7 @@ typedef void (*StoreApplied)(void *userdata, const CredentialName *name, bool re
 
 typedef struct StoreCommit {
     const StoreChange *changes;
-    size_t count; /* at most STORE_COMMIT_CHANGES_MAX; each credential once */
+    size_t count; /* at most LIMIT_COMMIT_CHANGES; each credential once */
     StoreOrigin origin;
     unsigned history; /* how many earlier values .keep_old keeps, up to LIMIT_HISTORY */
     const StoreRecord *records;

@@ -413,7 +413,7 @@ int store_read_record(const Store *store, const char *name, Reason *reason, Byte
         r = commit >= 0 ? open_file(commit, file, file, reason, &fd) : OUTCOME_NOT_FOUND;
     if (r == OUTCOME_NOT_FOUND)
         r = open_file(store->directory, file, file, reason, &fd);
-    return r == 0 ? file_read_fd(fd, file, STORE_COMMIT_BYTES_MAX, reason, ret) : r;
+    return r == 0 ? file_read_fd(fd, file, LIMIT_COMMIT_BYTES, reason, ret) : r;
 }
 
 /* --- listing --- */

@@ -142,7 +142,7 @@ static int set_up(const char *path, Bench *bench)
     int r = context_system(&bench->context);
 
     if (r == 0)
-        r = file_read(path, IDENTITY_MAX_BYTES, &reason, &file);
+        r = file_read(path, LIMIT_IDENTITY_BYTES, &reason, &file);
     if (r == 0)
         r = identity_parse(bytes_view(&file), &reason, &bench->identity);
     if (r == 0)

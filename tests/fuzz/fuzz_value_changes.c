@@ -48,7 +48,7 @@ static void check_instead(BytesView text)
         return;
     assert(instead_format(&files, PENDING_RECORD, statement, &again) == 0);
     assert(instead_parse(bytes_view(&again), PENDING_RECORD, statement, NULL, &other) == 0);
-    assert(files.count == other.count && files.count <= STORE_COMMIT_CHANGES_MAX);
+    assert(files.count == other.count && files.count <= LIMIT_COMMIT_CHANGES);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_reason(r, &reason);
     if (r != 0)
         return 0;
-    assert(changes.count <= STORE_COMMIT_CHANGES_MAX);
+    assert(changes.count <= LIMIT_COMMIT_CHANGES);
     for (size_t i = 0; i < changes.count; i++) {
         assert(machine_name_valid(changes.changes[i].name.machine));
         assert(credential_id_valid(changes.changes[i].name.id));

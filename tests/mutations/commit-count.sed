@@ -1,4 +1,5 @@
 # Breaks: the number of changes of a commit
+# Limit: LIMIT_COMMIT_CHANGES
 # File: lib/store/commit.c
 # Test: commit test_limits
-s/commit->count > STORE_COMMIT_CHANGES_MAX/false/
+s/commit->count > LIMIT_COMMIT_CHANGES/false/

@@ -1,4 +1,5 @@
 # Breaks: the size of a commit
+# Limit: LIMIT_COMMIT_BYTES
 # File: lib/store/commit.c
 # Test: commit test_limits
-s/return bytes <= STORE_COMMIT_BYTES_MAX$/return true/
+s/return bytes <= LIMIT_COMMIT_BYTES$/return true/

@@ -131,7 +131,7 @@ static void test_limits(void **state)
     static const Scenario empty = {};
     CommitFixture *fixture = *state;
     static uint8_t large[LIMIT_FILE_BYTES + 1];
-    static StoreChange many[STORE_COMMIT_CHANGES_MAX + 1];
+    static StoreChange many[LIMIT_COMMIT_CHANGES + 1];
     StoreCommit commit = {.changes = many, .count = COUNT(many), .origin = {"test", 0, 0}};
     StoreRecord record = {"Fleet", {}};
 
@@ -139,7 +139,7 @@ static void test_limits(void **state)
     expect_refusal(fixture, (StoreChange){.name = commit_name(0), .sealed = {large, sizeof(large)}},
                    OUTCOME_TOO_LARGE);
     assert_int_equal(store_commit(fixture->store, &commit, NULL), OUTCOME_TOO_LARGE);
-    commit.count = STORE_COMMIT_BYTES_MAX / LIMIT_FILE_BYTES + 1;
+    commit.count = LIMIT_COMMIT_BYTES / LIMIT_FILE_BYTES + 1;
     for (size_t i = 0; i < commit.count; i++) {
         char id[32];
 
@@ -337,7 +337,7 @@ static void test_recovery_killed_at_each_call(void **state)
 
 static unsigned commit_many(const CommitFixture *fixture, size_t count)
 {
-    static StoreChange changes[STORE_COMMIT_CHANGES_MAX];
+    static StoreChange changes[LIMIT_COMMIT_CHANGES];
     unsigned before = commit_comparisons();
 
     for (size_t i = 0; i < count; i++) {
@@ -364,9 +364,9 @@ static void test_work_grows_with_the_changes(void **state)
     unsigned some, many;
 
     commit_begin(fixture, &empty);
-    some = commit_many(fixture, STORE_COMMIT_CHANGES_MAX / 4);
+    some = commit_many(fixture, LIMIT_COMMIT_CHANGES / 4);
     commit_begin(fixture, &empty);
-    many = commit_many(fixture, STORE_COMMIT_CHANGES_MAX);
+    many = commit_many(fixture, LIMIT_COMMIT_CHANGES);
     print_message("%u for a quarter, %u for all\n", some, many);
     assert_in_range(many, some * 3, some * 6);
 }

@@ -192,7 +192,7 @@ static void test_what_is_refused(void **state)
 
 static void test_limits(void **state)
 {
-    static uint8_t spaces[IDENTITY_MAX_BYTES + 1];
+    static uint8_t spaces[LIMIT_IDENTITY_BYTES + 1];
     _cleanup_(bytes_done) Bytes legacy = vector("target-legacy-ecc-primary.tpm2b_public");
     char deep[1024] = "";
     Identity identity;

@@ -176,7 +176,7 @@ static void test_refused_offers_are_reported(void **state)
     _cleanup_(client_freep) Client *client = courier_of(fleet);
     _cleanup_(bytes_done) Bytes bundle = {0};
     char text[STATEMENT_TEXT_BYTES], digest[DIGEST_TEXT_BYTES];
-    char first[REPORT_BYTES_MAX] = "";
+    char first[LIMIT_REPORT_BYTES] = "";
 
     (void)state;
     set.statement.not_after = TEST_NOW;

@@ -96,8 +96,8 @@ static void test_size(void **state)
     CredentialName name = {0};
 
     (void)state;
-    for (size_t i = 0; i <= STORE_COMMIT_CHANGES_MAX; i++) {
-        if (i == STORE_COMMIT_CHANGES_MAX) {
+    for (size_t i = 0; i <= LIMIT_COMMIT_CHANGES; i++) {
+        if (i == LIMIT_COMMIT_CHANGES) {
             assert_int_equal(value_changes_format(&changes, &text), 0);
             assert_int_equal(value_changes_parse(bytes_view(&text), NULL, &again), 0);
             assert_int_equal(again.count, i);
