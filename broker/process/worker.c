@@ -320,10 +320,14 @@ static int on_listening(sd_event_source *, int fd, uint32_t, void *userdata)
 
 static void accept_live(void *userdata, int listener, const char *machine)
 {
-    int r = accept_one(userdata, listener, machine);
+    Worker *worker = userdata;
+    int r = accept_one(worker, listener, machine);
 
+    /* Else the event loop would call this again at once, and the pause begin again and again. */
+    if (worker->paused)
+        update_listening(worker);
     if (r < 0)
-        on_failed(userdata, r);
+        on_failed(worker, r);
 }
 
 /* --- beginning --- */

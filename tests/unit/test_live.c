@@ -497,6 +497,28 @@ static void test_restart(void **state)
     check_restart(true);
 }
 
+/* As long as the broker can open nothing, it pauses between attempts, which do not count as many
+ * requests. Afterwards everybody is served at once. */
+static void test_no_descriptors(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker_with(20, 60000);
+    struct rlimit before, none;
+    int live, host;
+
+    (void)state;
+    assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
+    assert_int_equal(prlimit(broker->shared->worker, RLIMIT_NOFILE, NULL, &before), 0);
+    none = (struct rlimit){3, before.rlim_max};
+    assert_int_equal(prlimit(broker->shared->worker, RLIMIT_NOFILE, &none, NULL), 0);
+    live = client_connect_live(broker, "web", APP, "a");
+    wait_msec(500);
+    host = client_connect(broker, HOST_WEB, "boot");
+    assert_int_equal(prlimit(broker->shared->worker, RLIMIT_NOFILE, &before, NULL), 0);
+    assert_int_equal(client_read(host, "web", "boot", 31), ANSWER_RIGHT);
+    assert_int_equal(client_read(live, "web", "a", 31), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->workers, 1);
+}
+
 /* A machine's requests beyond its rate wait for the next period; no other machine's do. */
 static void test_machine_that_floods(void **state)
 {
@@ -632,6 +654,7 @@ int main(void)
         cmocka_unit_test(test_folders),
         cmocka_unit_test(test_greedy_machine),
         cmocka_unit_test(test_greedy_machines),
+        cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(test_machine_that_floods),
         cmocka_unit_test(test_unreadable_entries),
         cmocka_unit_test(test_too_many_machines),
