@@ -231,7 +231,8 @@ int etcd_refusal(const char *endpoint, const char *user, long status, BytesView 
 {
     _cleanup_(json_object_putp) struct json_object *object = NULL;
     bool json = parse(answer, NULL, &object) == 0;
-    const char *error = json ? json_text(member(object, "error")) : NULL;
+    /* 3.4 has it as "error", too */
+    const char *error = json ? json_text(member(object, "message")) : NULL;
     BytesView message = error ? text_view(error) : answer;
     char text[120] = "";
 

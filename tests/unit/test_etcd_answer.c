@@ -172,15 +172,20 @@ static void test_refusal(void **state)
 
     (void)state;
     assert_int_equal(etcd_refusal("https://a", NULL, 403,
-                                  test_view("{\"error\":\"etcdserver: \\u001b[31mno\"}"), &reason),
+                                  test_view("{\"message\":\"etcdserver: \\u001b[31mno\"}"),
+                                  &reason),
                      OUTCOME_CARRIER_FAILED);
     assert_string_equal(reason.text, "https://a: status 403, etcdserver: ?[31mno");
-    (void)etcd_refusal("https://a", "prod-hosts", 403, test_view("{\"error\":\"denied\"}"),
-                       &reason);
+    (void)etcd_refusal("https://a", "prod-hosts", 403,
+                       test_view("{\"error\":\"denied\",\"message\":\"denied\"}"), &reason);
     assert_string_equal(reason.text, "https://a, as prod-hosts: status 403, denied");
     /* as the gateway answers to a certificate with a common name */
     (void)etcd_refusal("https://a", NULL, 400, test_view("CommonName of client\nmore"), &reason);
     assert_string_equal(reason.text, "https://a: status 400, CommonName of client");
+    (void)etcd_refusal("https://a", NULL, 403,
+                       test_view("{\"code\":7,\"message\":\"etcdserver: permission denied\"}"),
+                       &reason);
+    assert_string_equal(reason.text, "https://a: status 403, etcdserver: permission denied");
     (void)etcd_refusal("https://a", NULL, 502, test_view("<html>"), &reason);
     assert_string_equal(reason.text, "https://a: status 502");
     (void)etcd_refusal("https://a", NULL, 502, test_view("{\"code\":3}"), &reason);
