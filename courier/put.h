@@ -17,9 +17,9 @@ typedef struct PutResult {
 /* Puts the files in DIRECTORY, which are named as on the carrier, on the carrier of SETTINGS, which
  * may be silent for STALL seconds. "-" for DIRECTORY reads lines from standard input instead: the
  * name, a tab, and the path of the file; of a bundle another tab and its content in base64 instead,
- * or nothing if it is to be removed. It prints a line for each of these that was there, or cannot be
- * removed. OUTCOME_USAGE for a name that no
- * carrier has, or a file that is not what its name says; OUTCOME_CARRIER_FAILED; a negative errno.
- * Nothing is put before all names have been read. */
+ * or nothing if it is to be removed. It prints a line for each of these that was there, or cannot
+ * be removed. OUTCOME_USAGE for a name that no carrier has, or a file that is not what its name
+ * says; OUTCOME_CARRIER_FAILED; a negative errno. Nothing is put before all names have been read.
+ */
 int put(const CarrierSettings *settings, long stall, const char *directory, Reason *reason,
         PutResult *ret);
