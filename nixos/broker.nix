@@ -86,9 +86,14 @@ let
     printf '%s\n' "$faults"
   '';
 
-  # The files in policies that are written here. Those of NixOS containers come from options that check this.
+  # Of policies that are written here. Those of NixOS containers come from options that check this.
   containers = config.containers // config.virtualisation.nspawn.containers or { };
-  fileAssertions =
+  optionOf =
+    machine:
+    "${
+      lib.optionalString (!config.containers ? ${machine}) "virtualisation.nspawn."
+    }containers.${lib.strings.escapeNixIdentifier machine}";
+  policyAssertions =
     machine: policy:
     let
       credentials = policy.credentials or { };
@@ -110,7 +115,17 @@ let
               files.${source} "${here}.${source}" credential.${source}
             );
         in
-        check "file" ++ check "sealed"
+        [
+          {
+            assertion = !containers ? ${machine};
+            message = ''
+              ${here}: "${machine}" is a container of this configuration. Move it to ${optionOf machine}.credentials,
+              so that the container asks for it.
+            '';
+          }
+        ]
+        ++ check "file"
+        ++ check "sealed"
       ) (lib.optionalAttrs (builtins.isAttrs credentials) (removeAttrs credentials ofContainer))
     );
 in
@@ -192,7 +207,8 @@ in
       };
       description = ''
         Policies by machine, see {manpage}`nspawn-creds-policy(5)`. Those of NixOS containers are set from
-        their `credentials`; this is for other machines.
+        their `credentials`; this is for other machines, in `/var/lib/machines`. Their units,
+        `systemd-nspawn@MACHINE.service`, then ask for the credentials. A switch does not restart these machines.
       '';
     };
   };
@@ -204,7 +220,7 @@ in
         lib.nameValuePair "nspawn-creds/${machine}.json" { source = "${checked}/${machine}.json"; }
       ) cfg.policies;
       environment.systemPackages = [ cfg.package ];
-      assertions = lib.concatLists (lib.mapAttrsToList fileAssertions cfg.policies);
+      assertions = lib.concatLists (lib.mapAttrsToList policyAssertions cfg.policies);
     })
 
     (lib.mkIf (cfg.enable && cfg.metrics.enable) {

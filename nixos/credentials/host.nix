@@ -41,13 +41,17 @@ rec {
       inherit (broker) store policies;
     };
 
+  anyUsesBroker =
+    containers:
+    lib.any (name: (creds name).usesBroker containers.${name}.credentials) (
+      builtins.attrNames containers
+    );
+
   live = lib.filterAttrs (name: c: (creds name).isLive c.credentials) containers;
 
   settings = {
     services.nspawn-creds = {
-      enable = lib.mkIf (lib.any (name: (creds name).usesBroker containers.${name}.credentials) (
-        builtins.attrNames containers
-      )) true;
+      enable = lib.mkIf (anyUsesBroker containers) true;
       policies = lib.mapAttrs (name: c: (creds name).policy c.credentials) containers;
     };
     warnings = lib.concatLists (lib.mapAttrsToList shares containers);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The host's part of the containers' credentials: which ones the containers' units ask for.
+# The host's part of the containers' credentials: which ones the containers' units ask for, and those of other
+# machines with a policy.
 {
   config,
   lib,
@@ -13,6 +14,31 @@ let
   );
   host = import ../credentials/host.nix { inherit config lib pkgs; } containers;
 
+  # The machines of policies that are written as such. Elsewhere nspawn-creds-generator makes their units ask.
+  written = removeAttrs config.services.nspawn-creds.policies (
+    builtins.attrNames (config.containers // config.virtualisation.nspawn.containers)
+  );
+  machines = lib.mapAttrs (_: credentialsIn) (
+    lib.filterAttrs (_: policy: builtins.isAttrs (policy.credentials or null)) (common.named written)
+  );
+  # A policy's credentials, as the options would have them.
+  credentialsIn = policy: {
+    credentials = lib.mapAttrs (
+      _: c:
+      lib.mapAttrs (_: _: null) (import ../credentials/sources.nix { inherit lib; }).options
+      // {
+        delivery = c.delivery or "boot";
+        from = removeAttrs c [
+          "delivery"
+          "keyType"
+          "onChange"
+          "onFailure"
+          "services"
+        ];
+      }
+    ) (lib.filterAttrs (_: builtins.isAttrs) policy.credentials);
+  };
+
   unit =
     name: container:
     let
@@ -21,7 +47,6 @@ let
     in
     settings
     // {
-      restartTriggers = c.restartTriggers container.credentials;
       environment =
         # Tells our wrapper that NAME@ID, which systemd requires here, is ID in the container.
         lib.optionalAttrs (settings.serviceConfig ? LoadCredentialEncrypted) {
@@ -39,22 +64,34 @@ let
         ExecSearchPath = "${config.services.nspawn-creds.package}/lib/nspawn-creds/bin:${config.systemd.package}/bin";
       };
     };
+  unitsOf =
+    settings:
+    lib.mapAttrs' (
+      name: c: lib.nameValuePair "systemd-nspawn@${name}" (unit name c // settings name c)
+    );
 in
 {
-  config = lib.mkIf (containers != { }) (
-    lib.mkMerge [
-      host.settings
-      {
-        systemd.services = lib.mapAttrs' (
-          name: c: lib.nameValuePair "systemd-nspawn@${name}" (unit name c)
-        ) containers;
+  config = lib.mkMerge [
+    (lib.mkIf (machines != { }) {
+      services.nspawn-creds.enable = lib.mkIf (host.anyUsesBroker machines) true;
+      # A switch does not restart what it does not describe.
+      systemd.services = unitsOf (_: _: {
+        overrideStrategy = "asDropin";
+        restartIfChanged = false;
+      }) machines;
+    })
 
-        # Our wrapper adds the same bind to nspawn's command line, but binds in a .nspawn file replace
-        # those.
-        systemd.nspawn = lib.mapAttrs (name: _: {
-          filesConfig.BindReadOnly = [ (host.creds name).liveBind ];
-        }) host.live;
-      }
-    ]
-  );
+    (lib.mkIf (containers != { }) host.settings)
+    (lib.mkIf (containers != { }) {
+      systemd.services = unitsOf (name: c: {
+        restartTriggers = (host.creds name).restartTriggers c.credentials;
+      }) containers;
+
+      # Our wrapper adds the same bind to nspawn's command line, but binds in a .nspawn file replace
+      # those.
+      systemd.nspawn = lib.mapAttrs (name: _: {
+        filesConfig.BindReadOnly = [ (host.creds name).liveBind ];
+      }) host.live;
+    })
+  ];
 }

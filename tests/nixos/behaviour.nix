@@ -998,6 +998,62 @@ let
         name = "host";
       };
     };
+    "the unit of a machine with a policy asks for what that lists" = {
+      actual =
+        let
+          c = host {
+            services.nspawn-creds.policies.debian.credentials = {
+              first = { };
+              second.share = "other@id";
+              stock = {
+                sealed = "/srv/stock.cred";
+                delivery = "native";
+              };
+              token = {
+                store = true;
+                delivery = "live";
+                services = [ "app.service" ];
+              };
+            };
+            services.nspawn-creds.policies.other.credentials.id = {
+              store = true;
+              delivery = "native";
+            };
+          };
+          unit = c.systemd.services."systemd-nspawn@debian";
+        in
+        {
+          inherit (c.services.nspawn-creds) enable;
+          inherit (unit) overrideStrategy restartIfChanged wants;
+          inherit (unit.serviceConfig) LoadCredential LoadCredentialEncrypted;
+          environment = lib.filterAttrs (name: _: lib.hasPrefix "NSPAWN_" name) unit.environment;
+          wrapper = lib.hasInfix "/lib/nspawn-creds/bin:" unit.serviceConfig.ExecSearchPath;
+          other = c.systemd.services."systemd-nspawn@other".serviceConfig.LoadCredentialEncrypted;
+          failed = tests.failed c;
+        };
+      expected = {
+        enable = true;
+        overrideStrategy = "asDropin";
+        restartIfChanged = false;
+        wants = [
+          "nspawn-creds-broker.socket"
+          "nspawn-creds-broker.service"
+        ];
+        LoadCredential = [
+          "first:/run/nspawn-creds/broker"
+          "second:/run/nspawn-creds/broker"
+        ];
+        LoadCredentialEncrypted = [ "debian@stock:/srv/stock.cred" ];
+        environment = {
+          NSPAWN_CREDS_EXPECTED = "first:second:stock";
+          NSPAWN_CREDS_LIVE = "debian";
+          NSPAWN_CREDS_MACHINE = "debian";
+        };
+        wrapper = true;
+        other = [ "other@id:/var/lib/nspawn-creds/store/other/id.cred" ];
+        failed = [ ];
+      };
+    };
     # Elsewhere these units name /usr/lib, which NixOS does not have.
     "units that may run few programs may run those of the Nix store" = {
       actual =

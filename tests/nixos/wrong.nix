@@ -473,6 +473,17 @@ let
       option = "services.nspawn-creds.policies.debian.credentials.id.sealed";
       says = "is not a sealed credential";
     };
+    "a policy for a NixOS container" = {
+      config = host {
+        services.nspawn-creds.policies.web.credentials.id.store = true;
+        virtualisation.nspawn.containers.web = {
+          config = { };
+          credentials.other.fromStore = true;
+        };
+      };
+      option = "services.nspawn-creds.policies.web.credentials.id";
+      says = "Move it to virtualisation.nspawn.containers.web.credentials";
+    };
     "a source that is not an absolute path" = {
       config = credential "id" { source = "run/secret"; };
       option = "${option}.web.credentials.id.source";
