@@ -128,6 +128,40 @@ let
         ++ check "sealed"
       ) (lib.optionalAttrs (builtins.isAttrs credentials) (removeAttrs credentials ofContainer))
     );
+
+  # The sealed files beside the configuration, each with the credentials that have it.
+  sealedFiles = builtins.groupBy (use: toString use.path) (
+    lib.concatLists (
+      lib.mapAttrsToList (
+        machine: container:
+        lib.concatLists (
+          lib.mapAttrsToList (
+            id: c:
+            map (s: {
+              name = "${machine}@${id}";
+              at = "${optionOf machine}.credentials.${lib.strings.escapeNixIdentifier id}.${s.option}";
+              path = s.value;
+            }) (builtins.filter (s: s.tag == "sealed" && builtins.isPath s.value) (sources.given c))
+          ) container.credentials or { }
+        )
+      ) containers
+    )
+  );
+  sources = import ./credentials/sources.nix { inherit lib; };
+  fileAssertions = lib.mapAttrsToList (
+    path: uses:
+    let
+      first = builtins.head uses;
+      second = lib.last uses;
+    in
+    {
+      assertion = builtins.length uses == 1;
+      message = ''
+        ${second.at}: ${path} is also the file of ${first.name}, and a file is sealed for
+        one credential alone. Seal the secret for ${second.name} in another file, or set share = "${first.name}".
+      '';
+    }
+  ) sealedFiles;
 in
 {
   options.services.nspawn-creds = {
@@ -214,6 +248,8 @@ in
   };
 
   config = lib.mkMerge [
+    { assertions = fileAssertions; }
+
     (lib.mkIf (cfg.policies != { }) {
       environment.etc = lib.mapAttrs' (
         machine: _:

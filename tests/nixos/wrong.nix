@@ -505,6 +505,16 @@ let
       option = "services.nspawn-creds.policies.debian.credentials.id.sealed";
       says = "it has no access to /home";
     };
+    "a sealed file of two credentials" = {
+      config = host {
+        virtualisation.nspawn.containers = lib.genAttrs [ "app1" "app2" ] (_: {
+          config = { };
+          credentials.token.sealed = ./wrong/sealed.cred;
+        });
+      };
+      option = "${option}.app2.credentials.token.sealed";
+      says = ''set share = "app1@token"'';
+    };
     "a sealed file that does not exist" = {
       config = credential "id" { sealed = ./wrong/none.cred; };
       option = "${option}.web.credentials.id.sealed";
