@@ -11,6 +11,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* Whether a bind mount is at the mount point of the live mount: "Bind=SOURCE:PATH" or with
+ * ":OPTIONS". */
+static bool is_live_bind(const char *setting)
+{
+    const char *path = strstr(setting, ":" LIVE_MOUNT_INSIDE);
+
+    return path && strchr(": \t\n", path[strlen(":" LIVE_MOUNT_INSIDE)]);
+}
+
 static LiveMountSettings read_settings(const char *file)
 {
     static const char *const settings[] = {"Bind", "Inaccessible", "Overlay",
@@ -21,11 +30,13 @@ static LiveMountSettings read_settings(const char *file)
     size_t room = 0;
 
     while (stream && getline(&line, &room, stream) >= 0) {
-        if (strstr(line, ":" LIVE_MOUNT_INSIDE))
-            return LIVE_MOUNT_BOUND;
+        const char *setting = line + strspn(line, " \t");
+
         for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-            if (strncmp(line, settings[i], strlen(settings[i])) == 0)
+            if (strncmp(setting, settings[i], strlen(settings[i])) == 0)
                 found = LIVE_MOUNT_DISPLACED;
+        if (strncmp(setting, "Bind", strlen("Bind")) == 0 && is_live_bind(setting))
+            return LIVE_MOUNT_BOUND;
     }
     return found;
 }
