@@ -97,7 +97,11 @@ let
     machine: policy:
     let
       credentials = policy.credentials or { };
-      ofContainer = builtins.attrNames containers.${machine}.credentials or { };
+      # Of either kind: that they have one name is another mistake.
+      ofContainer = lib.concatMap (kind: builtins.attrNames kind.${machine}.credentials or { }) [
+        config.containers
+        (config.virtualisation.nspawn.containers or { })
+      ];
       policyOf = "services.nspawn-creds.policies.${lib.strings.escapeNixIdentifier machine}";
     in
     lib.concatLists (
