@@ -301,8 +301,8 @@
 /* How many times a connection is handed to a new worker before it is refused, because a request
  * that kills every worker must not do so for ever. At most 5, see broker/process/handover.h. */
 #define LIMIT_HANDOVERS           3
-/* Connections that survive the death of all of the broker's processes, see broker/process/shelter.h.
- * As many as fit into a socket's buffer. */
+/* Connections that survive the death of all of the broker's processes, see
+ * broker/process/shelter.h. As many as fit into a socket's buffer. */
 #define LIMIT_SHELTERED           512U
 /* How long an unsealed key is cached for requests of the same burst, µs: after its last use, and in
  * total. The latter bounds how long a changed PCR or a cleared TPM has no effect. */
