@@ -9,7 +9,12 @@
 
 /* How many connections are accepted at once: fewer than the limit, so that each gets a turn before
  * it has to make room. */
-#define ACCEPT_BATCH (LIMIT_CONTROLS / 4)
+#define ACCEPT_BATCH       (LIMIT_CONTROLS / 4)
+
+/* How many times in how many µs. More clients than these do not come, but accept() that fails would
+ * be tried again at once. */
+#define ACCEPT_TURNS       32U
+#define ACCEPT_WINDOW_USEC ((uint64_t)100 * 1000)
 
 static void unlink_control(Control *control)
 {
@@ -229,7 +234,8 @@ static int control_start(ControlSet *set, int fd)
     return r < 0 ? r : 0;
 }
 
-/* If accept() fails, it is tried again later. A connection that cannot be served is closed. */
+/* If accept() fails, it is tried again, but see ACCEPT_TURNS. A connection that cannot be served is
+ * closed. */
 static int on_listening(sd_event_source *, int fd, uint32_t, void *userdata)
 {
     for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
@@ -260,6 +266,9 @@ int control_set_new(const ControlEnvironment *environment, const Listeners *list
         if (listeners->kinds[i] == kind)
             r = sd_event_add_io(environment->connections->event, &set->listening[i],
                                 listeners->fds[i], EPOLLIN, on_listening, set);
+    for (size_t i = 0; r >= 0 && i < listeners->count; i++)
+        if (set->listening[i])
+            r = sd_event_source_set_ratelimit(set->listening[i], ACCEPT_WINDOW_USEC, ACCEPT_TURNS);
     if (!courier) {
         environment->counters->userdata = set;
         environment->counters->entered = on_entered;

@@ -20,10 +20,55 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+
+/* The processor time that a process has used, ms. */
+static long used_msec(pid_t pid)
+{
+    char path[64];
+    long user, kernel;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file,
+                            "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld",
+                            &user, &kernel),
+                     2);
+    fclose(file);
+    return (user + kernel) * 1000 / sysconf(_SC_CLK_TCK);
+}
+
+/* A broker that can open nothing does not try all the time. */
+static void test_no_descriptors(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    struct rlimit before, none;
+    long used;
+    int control;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    assert_int_equal(prlimit(broker->shared->worker, RLIMIT_NOFILE, NULL, &before), 0);
+    none = (struct rlimit){3, before.rlim_max};
+    assert_int_equal(prlimit(broker->shared->worker, RLIMIT_NOFILE, &none, NULL), 0);
+    used = used_msec(broker->shared->worker);
+    control = client_connect_control(broker);
+    /* so long because a busy machine gives it little */
+    for (unsigned i = 0; i < 20 && used_msec(broker->shared->worker) - used < 300; i++)
+        wait_msec(100);
+    assert_in_range(used_msec(broker->shared->worker) - used, 0, 299);
+    assert_int_equal(prlimit(broker->shared->worker, RLIMIT_NOFILE, &before, NULL), 0);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    close(control);
+}
 
 /* Requests in flight are answered; then the broker exits cleanly. */
 static void test_restart(void **state)
@@ -436,12 +481,13 @@ static void test_text_and_table_agree(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_restart),        cmocka_unit_test(test_wrong_calls),
-        cmocka_unit_test(test_a_row_of_calls), cmocka_unit_test(test_slow_status),
-        cmocka_unit_test(test_hostile_peers),  cmocka_unit_test(test_busy_connection),
-        cmocka_unit_test(test_slow_message),   cmocka_unit_test(test_many_calls),
-        cmocka_unit_test(test_not_for_others), cmocka_unit_test(test_many_calls_come_last),
-        cmocka_unit_test(test_a_worker_dies),  cmocka_unit_test(test_text_and_table_agree),
+        cmocka_unit_test(test_no_descriptors),       cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_wrong_calls),          cmocka_unit_test(test_a_row_of_calls),
+        cmocka_unit_test(test_slow_status),          cmocka_unit_test(test_hostile_peers),
+        cmocka_unit_test(test_busy_connection),      cmocka_unit_test(test_slow_message),
+        cmocka_unit_test(test_many_calls),           cmocka_unit_test(test_not_for_others),
+        cmocka_unit_test(test_many_calls_come_last), cmocka_unit_test(test_a_worker_dies),
+        cmocka_unit_test(test_text_and_table_agree),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
