@@ -73,7 +73,7 @@ static void report(const Context *context, const Options *options, const char *m
         output_json(object, options->json);
         return;
     }
-    if (!files || !files[0])
+    if (removed == 0)
         printf("%s has no policy in /etc/nspawn-creds%s\n", machine,
                hint.text[0] ? hint.text : ".");
     for (size_t i = 0; i < removed; i++)
