@@ -33,8 +33,7 @@ static int courier_path(Reason *reason, char ret[PATH_MAX])
                       "nspawn-creds-fleet)");
 }
 
-/* What the courier has written to FD about its failure: "OUTCOME\tREASON"; nothing if it could not.
- */
+/* Reads from FD why the courier has failed: "OUTCOME\tREASON", or nothing if it could not say. */
 static int read_failure(int fd, Reason *reason)
 {
     char text[sizeof(reason->text) + 64], *tab;

@@ -46,7 +46,7 @@ let
       DeviceAllow = [ "" ] ++ lib.optional isDevice "${cfg.tpm2.device} rw";
       BindPaths = lib.optional isDevice "-${cfg.tpm2.device}";
     };
-  # What is accepted of fleets is beside the store.
+  # The sets of fleets are beside the store.
   fleets = "${dirOf cfg.store}/fleet";
   # And what tells an older disk from the last one.
   rollback = "${dirOf cfg.store}/rollback";
@@ -192,8 +192,8 @@ in
       default = "/var/lib/nspawn-creds/store";
       example = "/persist/nspawn-creds/store";
       description = ''
-        The directory of the sealed credentials that are kept on this host. What is accepted of fleets and the
-        state of rollback protection are in the directories `fleet` and `rollback` beside it.
+        The directory of the sealed credentials that are kept on this host. Beside it, the directory `fleet` has the sets
+        that were accepted from fleets, and `rollback` the state of rollback protection.
       '';
     };
     history = mkOption {

@@ -10,7 +10,7 @@
 /* The pause while the journal takes no entries, µs. */
 #define FULL_USEC ((uint64_t)100 * 1000)
 
-/* What is being opened of the current credential. */
+/* The file of the current credential that is being opened. */
 typedef enum OpeningStep {
     OPENING_NEW,         /* its new file, or the accepted one that was pending */
     OPENING_SERVED,      /* the file that the accepted set has now */

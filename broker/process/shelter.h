@@ -13,14 +13,14 @@
  * A sheltered connection stays open until it is shut down; closing it is not enough. Its place is
  * free when those that were sheltered before it are over, too, or when somebody needs it.
  *
- * What remains is the moment between accept() and shelter_put(), and the time before the service
- * manager has the pair: shelter_open() waits for it. Beyond LIMIT_SHELTERED, connections are not
+ * A connection is lost between accept() and shelter_put(), and while the service manager does not
+ * have the pair yet, for which shelter_open() waits. Connections beyond LIMIT_SHELTERED are not
  * sheltered.
  */
 
 #include "process/handover.h"
 
-/* What a worker has sheltered. All zero: nothing, and there is no shelter. */
+/* The connections that a worker has sheltered. All zero: none, and there is no shelter. */
 typedef struct Shelter {
     int in, out;              /* borrowed; 0 if there is no shelter */
     int fds[LIMIT_SHELTERED]; /* in the order of the pair's queue; -1 is a free place */

@@ -102,7 +102,7 @@ int enrolment_carrier_get(const EnrolmentCarrier *carrier, const char *const *ho
     return r;
 }
 
-/* Adds to REASON, which says why, that there is another way if nobody may write there. */
+/* If nobody may write to the carrier, REASON also names the way without it. */
 static void explain_not_put(const EnrolmentCarrier *carrier, const char *host,
                             EnrolmentMessage message, Reason *reason)
 {

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What a verb says about a credential that it has stored: when the value will be used, or what
- * keeps it from being delivered.
+ * Verbs say with this when a credential that they have stored will be used, or why it will not be
+ * delivered.
  */
 
 #include "options.h"

@@ -27,7 +27,7 @@ void unsealer_done(Unsealer *unsealer)
     *unsealer = (Unsealer){0};
 }
 
-/* What the child does. */
+/* The child unseals this. */
 typedef struct UnsealTask {
     const char *device, *subject;
     TpmSealedView sealed;

@@ -66,7 +66,7 @@ int tpm_child_start(TpmWork work, const void *request, Reason *reason, TpmChild 
 /* Takes the answer, as tpm_child_run(). To be called once .answer is readable. */
 int tpm_child_finish(TpmChild *child, Reason *reason, TpmResult *ret);
 
-/* What the child does, for a caller that forks it itself (base/child.h), with the other end of
+/* The work of the child, for a caller that forks it itself (base/child.h), with the other end of
  * .answer, a SOCK_SEQPACKET socket, as its CHILD_FIRST_FD. */
 void tpm_child_work(TpmWork work, const void *request);
 
