@@ -53,7 +53,7 @@ let
     text:
     builtins.match "([0-9]+ *(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?) *)+" text != null
   );
-  # What evaluation would copy to the Nix store is refused.
+  # A path that evaluation would copy to the Nix store is refused.
   secretFile = described types.str "absolute path outside the Nix store, as a string" (
     path: lib.hasPrefix "/" path && !lib.hasPrefix builtins.storeDir path
   );
@@ -106,7 +106,7 @@ let
       )) "https://creds.example.org/reports/"
         "Where the host's reports go. Null means to the directory or etcd itself; a web server gets none.";
   };
-  # What is set of a carrier.
+  # The options of a carrier that are set.
   carrierOf = f: lib.filterAttrs (_: value: value != null && value != [ ]) f.carrier;
   # The unit has those with their usual names.
   secretsOf =
@@ -177,7 +177,7 @@ let
     builtins.filter (line: builtins.match "[[:space:]]*(#.*)?" line == null) (
       lib.concatMap (lib.splitString "\n") f.signers
     );
-  # What the broker and the courier would refuse when they read the files.
+  # The broker and the courier would refuse these when they read the files.
   check =
     name: f:
     let

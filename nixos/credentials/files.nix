@@ -22,7 +22,7 @@ let
     if inside == null then toString path else builtins.head inside;
   keyTypeOf = import ./sealed.nix;
 
-  # What the sandbox of the broker's unit hides.
+  # The sandbox of the broker's unit hides these.
   hidden = [
     "/home/"
     "/root/"

@@ -155,7 +155,7 @@ let
       path = lib.mkForce [ ];
     };
 
-  # What may be meant by a name.
+  # The names that may be meant.
   alike =
     service:
     let

@@ -338,7 +338,7 @@ let
       option = "${option}.web";
       says = "Remove one of them";
     };
-    "credentials of a container of nixpkgs' that there is not" = {
+    "credentials of a container of nixpkgs' that does not exist" = {
       config = host {
         containers.web.config.system.stateVersion = "24.05";
         containers.wbe.credentials.id.fromStore = true;

@@ -163,7 +163,7 @@ static void test_unreadable(void **state)
     }
 }
 
-/* What a reset does where nobody can read what was accepted. */
+/* A reset where nobody can read the accepted set. */
 static void test_unreadable_reset(void **state)
 {
     const Fixture *fixture = *state;

@@ -161,8 +161,8 @@ static void test_requests_that_make_no_sense(void **state)
         TpmSealRequest request;
         int outcome;
     } rows[] = {
-        {"a PCR that there is not", {.pcrs.mask = MASK(24)}, OUTCOME_USAGE},
-        {"a signed PCR that there is not",
+        {"a PCR that does not exist", {.pcrs.mask = MASK(24)}, OUTCOME_USAGE},
+        {"a signed PCR that does not exist",
          {.public_key = bytes_view(&signer.pem), .public_key_mask = MASK(24)},
          OUTCOME_USAGE},
         {"a signer of nothing", {.public_key = bytes_view(&signer.pem)}, OUTCOME_USAGE},

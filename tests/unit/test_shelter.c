@@ -78,7 +78,7 @@ static bool is_lost(const Fixture *fixture, size_t i)
     return poll(&(struct pollfd){.fd = fixture->theirs[i], .events = POLLIN}, 1, 0) != 0;
 }
 
-/* What the kernel does when the last process is killed. */
+/* The kernel does this when the last process is killed. */
 static void lose(Fixture *fixture, size_t i)
 {
     close(fixture->ours[i]);

@@ -84,7 +84,7 @@ static const struct {
     {"an entry that is no object", SHA256("[]"), OUTCOME_MALFORMED},
     {"nested too deep", SHA256("{\"x\":[[[[[[[[]]]]]]]]}"), OUTCOME_MALFORMED},
     {"PCRs that are no list", SHA256(ENTRY("11", FP, POL, "AAEC")), OUTCOME_MALFORMED},
-    {"a PCR that there is not", SHA256(ENTRY("[24]", FP, POL, "AAEC")), OUTCOME_MALFORMED},
+    {"a PCR that does not exist", SHA256(ENTRY("[24]", FP, POL, "AAEC")), OUTCOME_MALFORMED},
     {"a negative PCR", SHA256(ENTRY("[-1]", FP, POL, "AAEC")), OUTCOME_MALFORMED},
     {"a PCR beyond 64 bits", SHA256(ENTRY("[18446744073709551627]", FP, POL, "AAEC")),
      OUTCOME_MALFORMED},

@@ -375,7 +375,7 @@ static void test_restart(void **state)
 }
 
 /* All three at the same moment, and before the supervisor, which is stopped, could tell the service
- * manager anything. What waits is answered by the next broker, what was half sent is refused there.
+ * manager anything. The next broker answers those that wait, and refuses those that were half sent.
  */
 static void test_all_are_killed(void **state)
 {

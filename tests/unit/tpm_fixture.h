@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What the tests of lib/tpm share: a software TPM and a tapped connection for each test, and
+ * The tests of lib/tpm share this: a software TPM and a tapped connection for each test, and
  * wrappers of the two operations that look after what must hold whatever they say: only success
  * touches what is returned, and the TPM holds as many objects and sessions as before, none.
  */
