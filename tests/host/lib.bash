@@ -7,7 +7,7 @@
 # A case fails at the first check that does not hold. It must end with `finish`; if it
 # ends in any other way, or checked nothing, it has failed, whatever its status.
 
-set -euo pipefail
+set -Eeuo pipefail
 
 device=swtpm:path=/run/swtpm/tpm
 store=/var/lib/nspawn-creds/store
@@ -19,16 +19,19 @@ systemd_version=$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
 
 checks=0
 finished=no
+failed_command=''
 
 at_exit() {
         local rc=$?
         rm -rf -- "$scratch"
         if [[ $finished == no ]]; then
-                printf 'NOT FINISHED: %s ended after %d checks with status %d\n' "$0" "$checks" "$rc" >&2
+                printf 'NOT FINISHED: %s ended after %d checks with status %d%s\n' \
+                        "$0" "$checks" "$rc" "${failed_command:+, $failed_command}" >&2
                 exit 1
         fi
 }
 trap at_exit EXIT
+trap 'failed_command="${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND"' ERR
 
 finish() {
         (( checks > 0 )) || fail 'nothing was checked'
