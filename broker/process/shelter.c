@@ -72,6 +72,139 @@ static int look_at_one(int out)
     return fd;
 }
 
+/* --- the queue --- */
+
+static void forget_first(Shelter *shelter)
+{
+    receive_one(shelter->out);
+    shelter->count--;
+    memmove(shelter->fds, shelter->fds + 1, shelter->count * sizeof(shelter->fds[0]));
+}
+
+static size_t place_of(const Shelter *shelter, int fd)
+{
+    size_t i = 0;
+
+    while (i < shelter->count && shelter->fds[i] != fd)
+        i++;
+    return i;
+}
+
+/* Sends what is first in the queue to its end, all around, without what is over. */
+static void tidy(Shelter *shelter)
+{
+    if (place_of(shelter, -1) == shelter->count)
+        return;
+    for (size_t left = shelter->count; left > 0; left--) {
+        int fd = shelter->fds[0];
+        bool sent = fd >= 0 && send_one(shelter->in, fd) == 0;
+
+        forget_first(shelter);
+        /* the buffer was full: then the connection is outside for a moment */
+        if (sent || (fd >= 0 && send_one(shelter->in, fd) == 0))
+            shelter->fds[shelter->count++] = fd;
+    }
+}
+
+/* Not only when there is no room for the next connection, since that would wait for it. */
+static void make_room(Shelter *shelter)
+{
+    if (shelter->count >= shelter->room)
+        tidy(shelter);
+}
+
+void shelter_put(Shelter *shelter, int fd)
+{
+    int r;
+
+    if (shelter->count >= shelter->room || place_of(shelter, fd) < shelter->count)
+        return;
+    r = send_one(shelter->in, fd);
+    if (r == 0)
+        shelter->fds[shelter->count++] = fd;
+    else if (r == -EAGAIN)
+        shelter->room = shelter->count;
+    make_room(shelter);
+}
+
+/* FD, if it is not -1, is over. */
+static void forget(Shelter *shelter, int fd)
+{
+    size_t i = place_of(shelter, fd);
+
+    if (i < shelter->count)
+        shelter->fds[i] = -1;
+    while (shelter->count > 0 && shelter->fds[0] < 0)
+        forget_first(shelter);
+}
+
+void shelter_drop(Shelter *shelter, int fd)
+{
+    forget(shelter, fd);
+    make_room(shelter);
+}
+
+static uint64_t cookie_of(int fd)
+{
+    uint64_t cookie = 0;
+    socklen_t size = sizeof(cookie);
+
+    (void)getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size);
+    return cookie;
+}
+
+/* Whether there is nobody to answer: the connection was shut down, or the peer has closed it. */
+static bool is_over(int fd)
+{
+    struct pollfd status = {.fd = fd};
+
+    return poll(&status, 1, 0) == 1;
+}
+
+/* The queue stays as it is: its connections are in it all the time, and need no room for a second
+ * message. Where there are two, because a worker was killed in tidy(), the first one is over. */
+void shelter_begin(Shelter *shelter, const Listeners *listeners)
+{
+    /* static, because there may be no memory to allocate */
+    static struct {
+        uint64_t cookie;
+        int fd;
+    } table[HANDOVER_FD_MAX];
+    int from_first = 0, off = -1, copy;
+    size_t count = 0;
+
+    *shelter = (Shelter){.in = listeners->shelter[0], .out = listeners->shelter[1]};
+    if (shelter->in == 0)
+        return;
+    shelter->room = LIMIT_SHELTERED;
+    for (int fd = STDERR_FILENO; (fd = handover_next(listeners, fd + 1)) >= 0; count++) {
+        table[count].cookie = cookie_of(fd);
+        table[count].fd = fd;
+    }
+    (void)setsockopt(shelter->out, SOL_SOCKET, SO_PEEK_OFF, &from_first, sizeof(from_first));
+    while ((copy = look_at_one(shelter->out)) >= 0) {
+        uint64_t cookie = cookie_of(copy);
+        size_t i = 0;
+
+        while (i < count && table[i].cookie != cookie)
+            i++;
+        if (i == count && count < HANDOVER_FD_MAX && !is_over(copy)) {
+            table[count].cookie = cookie;
+            table[count++].fd = copy;
+        } else {
+            close(copy);
+        }
+        forget(shelter, i < count ? table[i].fd : -1);
+        if (shelter->count == LIMIT_SHELTERED)
+            forget_first(shelter);
+        shelter->fds[shelter->count++] = i < count ? table[i].fd : -1;
+    }
+    (void)setsockopt(shelter->out, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off));
+    tidy(shelter);
+    for (size_t i = 0; i < count; i++)
+        shelter_put(shelter, table[i].fd);
+}
+
 /* --- the supervisor --- */
 
 static bool is_end(int fd)
@@ -116,123 +249,13 @@ static bool make(int ends[2], int msec)
     return true;
 }
 
-static uint64_t cookie_of(int fd)
-{
-    uint64_t cookie = 0;
-    socklen_t size = sizeof(cookie);
-
-    (void)getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size);
-    return cookie;
-}
-
-/* Whether there is nobody to answer: the connection was shut down, or the peer has closed it. */
-static bool is_over(int fd)
-{
-    struct pollfd status = {.fd = fd};
-
-    return poll(&status, 1, 0) == 1;
-}
-
-/* A connection may be in the table already, if the service manager has stored it, too. If it were
- * there twice, it would be answered twice. */
-static void take_out(int out, const Listeners *listeners)
-{
-    static uint64_t cookies[HANDOVER_FD_MAX];
-    int from_first = 0, off = -1, fd;
-    size_t count = 0;
-
-    for (fd = STDERR_FILENO; (fd = handover_next(listeners, fd + 1)) >= 0;)
-        cookies[count++] = cookie_of(fd);
-    (void)setsockopt(out, SOL_SOCKET, SO_PEEK_OFF, &from_first, sizeof(from_first));
-    while ((fd = look_at_one(out)) >= 0) {
-        uint64_t cookie = cookie_of(fd);
-        size_t i = 0;
-
-        while (i < count && cookies[i] != cookie)
-            i++;
-        if (i < count || count == HANDOVER_FD_MAX || is_over(fd))
-            close(fd);
-        else
-            cookies[count++] = cookie;
-    }
-    (void)setsockopt(out, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off));
-}
-
 void shelter_open(Listeners *listeners)
 {
+    Shelter shelter;
     int ends[2];
 
-    if (find(ends))
-        take_out(ends[1], listeners);
-    else if (!make(ends, listeners->manager_msec))
+    if (!find(ends) && !make(ends, listeners->manager_msec))
         ends[0] = ends[1] = 0;
     memcpy(listeners->shelter, ends, sizeof(ends));
-}
-
-/* --- the worker --- */
-
-static void forget_first(Shelter *shelter)
-{
-    receive_one(shelter->out);
-    shelter->count--;
-    memmove(shelter->fds, shelter->fds + 1, shelter->count * sizeof(shelter->fds[0]));
-}
-
-/* Sends what is first in the queue to its end, all around, without what is over. */
-static void tidy(Shelter *shelter)
-{
-    for (size_t left = shelter->count; left > 0; left--) {
-        int fd = shelter->fds[0];
-
-        if (fd >= 0 && send_one(shelter->in, fd) < 0)
-            return;
-        forget_first(shelter);
-        if (fd >= 0)
-            shelter->fds[shelter->count++] = fd;
-    }
-}
-
-static size_t place_of(const Shelter *shelter, int fd)
-{
-    size_t i = 0;
-
-    while (i < shelter->count && shelter->fds[i] != fd)
-        i++;
-    return i;
-}
-
-void shelter_put(Shelter *shelter, int fd)
-{
-    if (shelter->in == 0 || place_of(shelter, fd) < shelter->count)
-        return;
-    if (shelter->count == LIMIT_SHELTERED && place_of(shelter, -1) < shelter->count)
-        tidy(shelter);
-    if (shelter->count < LIMIT_SHELTERED && send_one(shelter->in, fd) == 0)
-        shelter->fds[shelter->count++] = fd;
-}
-
-void shelter_drop(Shelter *shelter, int fd)
-{
-    size_t i = place_of(shelter, fd);
-
-    if (i == shelter->count)
-        return;
-    shelter->fds[i] = -1;
-    while (shelter->count > 0 && shelter->fds[0] < 0)
-        forget_first(shelter);
-}
-
-/* Sends the connections again before it removes what the last worker has sent, so that they are in
- * the shelter all the time. */
-void shelter_begin(Shelter *shelter, const Listeners *listeners)
-{
-    int old = 0;
-
-    *shelter = (Shelter){.in = listeners->shelter[0], .out = listeners->shelter[1]};
-    if (shelter->in == 0 || ioctl(shelter->out, FIONREAD, &old) < 0)
-        return;
-    for (int fd = STDERR_FILENO; (fd = handover_next(listeners, fd + 1)) >= 0;)
-        shelter_put(shelter, fd);
-    for (; old > 0; old--)
-        receive_one(shelter->out);
+    shelter_begin(&shelter, listeners);
 }

@@ -25,6 +25,7 @@ typedef struct Shelter {
     int in, out;              /* borrowed; 0 if there is no shelter */
     int fds[LIMIT_SHELTERED]; /* in the order of the pair's queue; -1 is a free place */
     size_t count;
+    size_t room; /* LIMIT_SHELTERED, or less if the pair's buffer is too small for that */
 } Shelter;
 
 /* For the supervisor, at its start: finds the pair of an earlier broker in the table, or makes one
@@ -33,8 +34,7 @@ typedef struct Shelter {
  * into it. */
 void shelter_open(Listeners *listeners);
 
-/* For the worker, before it accepts anything: shelters the connections in the table, and no others.
- */
+/* For the worker, before it accepts anything: shelters the connections in the table. */
 void shelter_begin(Shelter *shelter, const Listeners *listeners);
 
 /* Shelters FD, unless it is sheltered already or there is no room. */

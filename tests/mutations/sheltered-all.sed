@@ -1,4 +1,5 @@
-# Breaks: that connections survive the death of all processes
+# Breaks: the number of sheltered connections
+# Limit: LIMIT_SHELTERED
 # File: broker/process/shelter.c
-# Test: shelter
-s/find\(ends\)\)/find(ends) \&\& false)/
+# Test: shelter test_full
+s/room = LIMIT_SHELTERED;/room = LIMIT_SHELTERED - 1;/

@@ -1,5 +1,4 @@
-# Breaks: the number of sheltered connections
-# Limit: LIMIT_SHELTERED
+# Breaks: that connections survive the death of all processes
 # File: broker/process/shelter.c
-# Test: shelter test_full
-s/if \(shelter->count < LIMIT_SHELTERED && /if (shelter->count < LIMIT_SHELTERED - 1 \&\& /
+# Test: shelter
+s/if \(!find\(ends\) && /if ((!find(ends) || true) \&\& /

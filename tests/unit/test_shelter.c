@@ -189,12 +189,67 @@ static void test_full(void **state)
     end(fixture);
 }
 
+static void set_buffer(const Fixture *fixture, int bytes)
+{
+    assert_int_equal(
+        setsockopt(fixture->listeners.shelter[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)), 0);
+}
+
+/* The kernel's default buffer (net.core.wmem_max) has room for LIMIT_SHELTERED messages, but not
+ * for twice as many. The next worker loses none of them. */
+static void test_next_worker(void **state)
+{
+    Fixture *fixture = begin(LIMIT_SHELTERED);
+
+    (void)state;
+    set_buffer(fixture, 212992);
+    for (size_t i = 0; i < LIMIT_SHELTERED; i++)
+        shelter_put(&fixture->shelter, fixture->ours[i]);
+    finish(fixture, 1);
+    shelter_begin(&fixture->shelter, &fixture->listeners);
+    for (size_t i = 0; i < LIMIT_SHELTERED; i++) {
+        if (i == 1)
+            continue;
+        lose(fixture, i);
+        assert_false(is_lost(fixture, i));
+    }
+    end(fixture);
+}
+
+/* Places are also used again if the buffer has less room than LIMIT_SHELTERED messages take. Only
+ * the connection that finds it full is not sheltered. */
+static void test_small_buffer(void **state)
+{
+    Fixture *fixture = begin(1);
+    const Shelter *shelter = &fixture->shelter;
+    size_t missed = 0;
+
+    (void)state;
+    set_buffer(fixture, 32 * 1024);
+    shelter_put(&fixture->shelter, fixture->ours[0]);
+    for (size_t i = 0; i < 3 * LIMIT_SHELTERED; i++) {
+        connect_one(fixture, 1);
+        shelter_put(&fixture->shelter, fixture->ours[1]);
+        missed += shelter->fds[shelter->count - 1] != fixture->ours[1];
+        finish(fixture, 1);
+        close(fixture->theirs[1]);
+    }
+    fixture->theirs[1] = 0;
+    assert_true(shelter->room < LIMIT_SHELTERED);
+    assert_int_equal(missed, 1);
+    lose(fixture, 0);
+    assert_false(is_lost(fixture, 0));
+    end(fixture);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_closed_when_over),
         cmocka_unit_test(test_next_broker),
         cmocka_unit_test(test_full),
+        cmocka_unit_test(test_next_worker),
+        cmocka_unit_test(test_small_buffer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
