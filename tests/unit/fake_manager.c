@@ -35,6 +35,8 @@ static struct Shared {
     char log[4096];
 } * shared;
 
+atomic_ullong *fake_managers_clock;
+
 static pid_t children[16];
 static size_t child_count;
 
@@ -44,6 +46,23 @@ void fake_managers_start(const FakeManager *managers, size_t count)
     assert_true(shared != MAP_FAILED && count <= FAKE_MACHINES);
     memcpy(shared->managers, managers, count * sizeof(managers[0]));
     shared->count = count;
+}
+
+bool fake_managers_idle(void)
+{
+    for (size_t i = 0; i < child_count; i++) {
+        char path[64], state = 'Z';
+        FILE *file;
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", (int)children[i]);
+        file = fopen(path, "re");
+        assert_non_null(file);
+        assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+        fclose(file);
+        if (state != 'S' && state != 'Z')
+            return false;
+    }
+    return true;
 }
 
 const char *fake_managers_log(void)
@@ -311,7 +330,10 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
     (void)error;
     if (!member || !sd_bus_message_is_method_call(message, NULL, NULL))
         return 0;
-    usleep(server->manager->delay_msec * 1000);
+    if (fake_managers_clock)
+        *fake_managers_clock += server->manager->delay_msec * 1000;
+    else
+        usleep(server->manager->delay_msec * 1000);
     if (strcmp(member, "Subscribe") == 0) {
         reply(message, "");
         return 1;

@@ -7,6 +7,7 @@
  * sd_bus_open_system_machine() and sd_machine_get_class() lead to them.
  */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -30,7 +31,7 @@ typedef struct FakeManager {
     const char *machine;
     const char *version; /* NULL: "257" */
     unsigned boots;      /* its D-Bus cannot be reached so often at first */
-    unsigned delay_msec; /* before each reply */
+    unsigned delay_msec; /* before each reply, on fake_managers_clock if there is one */
     bool floods;         /* with signals of other jobs, from the first job on */
     int tells; /* a descriptor that gets a byte once a job or the flood is under way; 0: none */
     FakeUnit units[FAKE_UNITS]; /* up to one without a name */
@@ -38,6 +39,12 @@ typedef struct FakeManager {
 
 /* Those that run from now on: COUNT of them, which are copied. */
 void fake_managers_start(const FakeManager *managers, size_t count);
+
+/* Their clock, µs, in memory that they share; NULL: the real one. */
+extern atomic_ullong *fake_managers_clock;
+
+/* Whether all of them wait: nothing more comes from them than what they have sent. */
+bool fake_managers_idle(void);
 
 /* All jobs that they were asked for, in order: "web TryRestartUnit app.service; …". */
 const char *fake_managers_log(void);

@@ -11,8 +11,10 @@
 
 #include "manager/restart_list.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -133,4 +135,58 @@ static const char *text_of(const RestartList *list)
                                                                   : "reload");
     }
     return text;
+}
+
+/* --- the test's clock --- */
+
+/* Between clock_begin() and clock_end() it is the same however slow the machine is: it goes on by
+ * up to a second while nothing can happen, by EVENT_USEC at each event, and by the managers'
+ * delays. */
+#define EVENT_USEC 100
+
+uint64_t __real_monotonic_usec(void);
+uint64_t __wrap_monotonic_usec(void);
+int __real_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *time,
+                 const sigset_t *mask);
+int __wrap_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *time,
+                 const sigset_t *mask);
+
+uint64_t __wrap_monotonic_usec(void)
+{
+    return fake_managers_clock ? *fake_managers_clock : __real_monotonic_usec();
+}
+
+int __wrap_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *time,
+                 const sigset_t *mask)
+{
+    static const struct timespec step = {.tv_nsec = 1000000}, now = {0};
+    int r;
+
+    if (!fake_managers_clock)
+        return __real_ppoll(fds, count, time, mask);
+    do {
+        r = __real_ppoll(fds, count, &step, mask);
+    } while (r == 0 && !fake_managers_idle());
+    /* what they have sent before they were idle */
+    if (r == 0)
+        r = __real_ppoll(fds, count, &now, mask);
+    *fake_managers_clock += r > 0              ? EVENT_USEC
+                            : time->tv_sec > 0 ? 1000000
+                                               : (uint64_t)time->tv_nsec / 1000;
+    return r;
+}
+
+static void clock_begin(World *world)
+{
+    world->begin = monotonic_usec();
+    fake_managers_clock = mmap(NULL, sizeof(*fake_managers_clock), PROT_READ | PROT_WRITE,
+                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(fake_managers_clock != MAP_FAILED);
+    *fake_managers_clock = world->begin;
+}
+
+static void clock_end(void)
+{
+    munmap(fake_managers_clock, sizeof(*fake_managers_clock));
+    fake_managers_clock = NULL;
 }

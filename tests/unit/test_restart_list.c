@@ -293,9 +293,13 @@ static void test_going_on(void **state)
         world->options.unit_usec = row->unit_usec ? row->unit_usec : UINT64_C(60) * 1000 * 1000;
         fake_managers_start(row->managers, row->managers[1].machine ? 2 : 1);
         make_list(world, "web@token");
+        if (row->unit_usec)
+            clock_begin(world);
         if (row->resumed)
             restart_list_find(&world->list, "web", row->resumed)->resumed = true;
         assert_int_equal(apply(&world->list, &world->options, &reason), row->rc);
+        if (row->unit_usec)
+            clock_end();
         if (row->reason && !strstr(reason.text, row->reason))
             fail_msg("%s", reason.text);
         assert_string_equal(text_of(&world->list), row->results);

@@ -15,6 +15,20 @@ static void assert_quick(const World *world)
     assert_true(monotonic_usec() - world->begin < UINT64_C(10) * 1000 * 1000);
 }
 
+static int set_up_clock(void **state)
+{
+    int r = set_up(state);
+
+    clock_begin(*state);
+    return r;
+}
+
+static int tear_down_clock(void **state)
+{
+    clock_end();
+    return tear_down(state);
+}
+
 /* --- deadlines --- */
 
 /* Acts on a list with one running unit of MANAGER. */
@@ -66,37 +80,6 @@ static void test_silence(void **state)
     check_deadline(world, &manager, "its job took longer than");
 }
 
-/* The test's clock, if it is not the real one: while nothing happens for STEP_MSEC, it goes on by
- * up to a second. */
-#define STEP_MSEC 50
-static uint64_t present;
-
-uint64_t __real_monotonic_usec(void);
-uint64_t __wrap_monotonic_usec(void);
-int __real_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *time,
-                 const sigset_t *mask);
-int __wrap_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *time,
-                 const sigset_t *mask);
-
-uint64_t __wrap_monotonic_usec(void)
-{
-    return present ? present : __real_monotonic_usec();
-}
-
-int __wrap_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *time,
-                 const sigset_t *mask)
-{
-    static const struct timespec step = {.tv_nsec = STEP_MSEC * 1000000};
-    int r;
-
-    if (!present)
-        return __real_ppoll(fds, count, time, mask);
-    r = __real_ppoll(fds, count, &step, mask);
-    if (r == 0)
-        present += time->tv_sec > 0 ? 1000000 : (uint64_t)time->tv_nsec / 1000;
-    return r;
-}
-
 /* While a job runs, a note is repeated from time to time. */
 static void test_words_meanwhile(void **state)
 {
@@ -107,10 +90,8 @@ static void test_words_meanwhile(void **state)
 
     fake_managers_start(&manager, 1);
     make_list(world, "web@other");
-    present = monotonic_usec();
     world->options.unit_usec = UINT64_C(35) * 1000 * 1000;
     assert_int_equal(apply(&world->list, &world->options, NULL), OUTCOME_NOT_ROTATED);
-    present = 0;
     for (unsigned seconds = 10; seconds <= 30; seconds += 10) {
         static const char expected[] = "web: app.service: still waiting, after ";
 
@@ -174,17 +155,14 @@ static void test_several_hang(void **state)
         {.machine = "db", .units = {{.name = "db.service", .never_ends = true}}},
     };
     World *world = *state;
-    uint64_t begin;
 
     put_mail_policy(world);
     fake_managers_start(managers, COUNT(managers));
     make_list(world, "web@token");
     world->options.go_on = true;
     world->options.unit_usec = UINT64_C(16) * 1000 * 1000;
-    begin = present = monotonic_usec();
     assert_int_equal(apply(&world->list, &world->options, NULL), OUTCOME_NOT_ROTATED);
-    assert_true(present - begin < 2 * world->options.unit_usec);
-    present = 0;
+    assert_true(monotonic_usec() - world->begin < 2 * world->options.unit_usec);
     for (size_t i = 0; i < COUNT(managers); i++)
         assert_non_null(strstr(fake_managers_log(), managers[i].units[0].name));
     fake_managers_stop();
@@ -318,23 +296,25 @@ static void test_stop_undoing(void **state)
     fake_managers_stop();
 }
 
+#define with_clock(test) cmocka_unit_test_setup_teardown(test, set_up_clock, tear_down_clock)
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_late_replies, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_late_looks, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_silence, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_words_meanwhile, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_flood, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_each_its_own, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_several_hang, set_up, tear_down),
+        with_clock(test_late_replies),
+        with_clock(test_late_looks),
+        with_clock(test_silence),
+        with_clock(test_words_meanwhile),
+        with_clock(test_flood),
+        with_clock(test_each_its_own),
+        with_clock(test_several_hang),
         cmocka_unit_test_setup_teardown(test_boot, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_bus, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_silent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop_in_boot, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_stop_in_job, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_stop_before_job, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_stop_undoing, set_up, tear_down),
+        with_clock(test_stop_in_job),
+        with_clock(test_stop_before_job),
+        with_clock(test_stop_undoing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
