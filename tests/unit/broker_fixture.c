@@ -531,7 +531,7 @@ size_t broker_descriptors(const BrokerFixture *broker)
 
 /* --- the store --- */
 
-static uint8_t byte_of(const char *machine, const char *id, size_t offset)
+static size_t seed_of(const char *machine, const char *id)
 {
     size_t seed = 1;
 
@@ -539,6 +539,11 @@ static uint8_t byte_of(const char *machine, const char *id, size_t offset)
         seed = seed * 31 + (size_t)*c;
     for (const char *c = id; *c; c++)
         seed = seed * 37 + (size_t)*c;
+    return seed;
+}
+
+static uint8_t byte_of(size_t seed, size_t offset)
+{
     return (uint8_t)(seed + offset * 7 + (offset >> 8));
 }
 
@@ -558,6 +563,7 @@ void broker_seal_with(BrokerFixture *broker, const SealedFile *file, unsigned ke
     _cleanup_(bytes_done) Bytes sealed = {0};
     CredentialName name;
     char text[CREDENTIAL_NAME_TEXT_BYTES];
+    size_t seed = seed_of(file->machine, file->id);
     SealRequest request = {
         .kind = kind_find_by_key_types(file->key_types),
         .plaintext = plaintext,
@@ -575,7 +581,7 @@ void broker_seal_with(BrokerFixture *broker, const SealedFile *file, unsigned ke
     credential_name_format(&name, text);
     strcpy(request.metadata.name, file->name ? file->name : text);
     for (size_t i = 0; i < file->size; i++)
-        secret_borrow(plaintext)[i] = byte_of(file->machine, file->id, i);
+        secret_borrow(plaintext)[i] = byte_of(seed, i);
     assert_int_equal(host_key_load(&broker->context, broker->config.host_key_path, NULL, &host_key),
                      0);
     request.host_key = file->key_types & KIND_HOST ? host_key : NULL;
@@ -679,7 +685,7 @@ int client_connect_control(const BrokerFixture *broker)
 
 Answer client_read(int fd, const char *machine, const char *id, size_t size)
 {
-    size_t total = 0;
+    size_t seed = seed_of(machine, id), total = 0;
     bool same = true;
 
     for (;;) {
@@ -697,7 +703,7 @@ Answer client_read(int fd, const char *machine, const char *id, size_t size)
             break;
         }
         for (size_t i = 0; i < (size_t)n && same; i++)
-            same = total + i < size && bytes[i] == byte_of(machine, id, total + i);
+            same = total + i < size && bytes[i] == byte_of(seed, total + i);
         total += (size_t)n;
     }
     if (total > LIMIT_PLAINTEXT_BYTES)
