@@ -239,8 +239,8 @@ int main(int argc, char *argv[])
     if (r != 0) {
         /* otherwise the service manager would start the broker again at once */
         if (sd_listen_fds(false) > 0 && take_listeners(&broker.listeners) == 0)
-            supervisor_refuse(&broker.listeners);
-        return EX_CONFIG;
+            r = supervisor_refuse(&broker.listeners);
+        return r == SUPERVISOR_AGAIN ? EX_TEMPFAIL : EX_CONFIG;
     }
     if (secret_harden_process(&reason) != 0) {
         fprintf(stderr, "%s\n", reason.text);

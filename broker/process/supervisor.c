@@ -277,7 +277,7 @@ static void refuse_all(const Listeners *listeners)
              monotonic_usec() < deadline);
 }
 
-void supervisor_refuse(Listeners *listeners)
+int supervisor_refuse(Listeners *listeners)
 {
     shelter_open(listeners);
     for (size_t i = 0; i < listeners->count; i++) {
@@ -288,6 +288,10 @@ void supervisor_refuse(Listeners *listeners)
                 close(fd);
     }
     refuse_all(listeners);
+    if (handover_next(listeners, STDERR_FILENO + 1) < 0)
+        return 0;
+    (void)handover_keep_all(listeners);
+    return SUPERVISOR_AGAIN;
 }
 
 enum {

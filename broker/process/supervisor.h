@@ -66,5 +66,6 @@ void supervisor_tell_ready(void);
 void supervisor_keep(int fd);
 
 /* Refuses all waiting requests, for a broker that cannot start. Otherwise their units would wait
- * until they time out, and the service manager would start the broker over and over. */
-void supervisor_refuse(Listeners *listeners);
+ * until they time out, and the service manager would start the broker over and over. Returns 0, or
+ * SUPERVISOR_AGAIN if somebody is still to read the refusal. */
+int supervisor_refuse(Listeners *listeners);
