@@ -244,7 +244,7 @@ static bool make(int ends[2], int msec)
         close(ends[1]);
         return false;
     }
-    if (notify_send("FDSTORE=1\nFDNAME=" HANDOVER_KEPT "shelter", ends, 2, 0) == 0)
+    if (notify_send("FDSTORE=1\nFDNAME=" HANDOVER_KEPT "shelter", ends, 2, msec) == 0)
         (void)notify_wait(msec);
     return true;
 }

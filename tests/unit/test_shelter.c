@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Connections of a listening socket, and their peers. */
@@ -242,6 +243,59 @@ static void test_small_buffer(void **state)
     end(fixture);
 }
 
+/* Reads no messages for a moment. Returns whether there is one with a descriptor after that. */
+static bool gets_something(int manager)
+{
+    union {
+        struct cmsghdr header;
+        uint8_t bytes[CMSG_SPACE(2 * sizeof(int))];
+    } control;
+    char text[256];
+    struct iovec data = {text, sizeof(text)};
+    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control};
+
+    poll(NULL, 0, 100);
+    do {
+        message.msg_controllen = sizeof(control);
+        if (poll(&(struct pollfd){.fd = manager, .events = POLLIN}, 1, 5000) != 1 ||
+            recvmsg(manager, &message, 0) < 0)
+            return false;
+    } while (message.msg_controllen == 0);
+    return true;
+}
+
+/* The service manager gets the pair, also if its queue was full. */
+static void test_busy_manager(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    TestFolder folder = test_folder();
+    int manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int other = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    Listeners listeners = {.manager_msec = 1000};
+    pid_t child;
+    int status;
+
+    (void)state;
+    strcpy(address.sun_path, test_path(&folder, "notify"));
+    assert_int_equal(bind(manager, (const struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(connect(other, (const struct sockaddr *)&address, sizeof(address)), 0);
+    while (send(other, "X=1", 3, 0) > 0)
+        ;
+    child = fork();
+    if (child == 0)
+        _exit(gets_something(manager) ? 0 : 1);
+    setenv("NOTIFY_SOCKET", address.sun_path, 1);
+    shelter_open(&listeners);
+    unsetenv("NOTIFY_SOCKET");
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(listeners.shelter[0]);
+    close(listeners.shelter[1]);
+    close(manager);
+    close(other);
+    test_folder_remove(&folder);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -250,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_next_worker),
         cmocka_unit_test(test_small_buffer),
+        cmocka_unit_test(test_busy_manager),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
