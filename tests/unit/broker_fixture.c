@@ -454,6 +454,8 @@ int broker_stop(BrokerFixture *broker)
     return rc;
 }
 
+/* The worker leaves to the next broker what its client does not read in time, which a client on a
+ * slow machine may do. */
 void broker_kill_supervisor(BrokerFixture *broker)
 {
     int status;
@@ -461,7 +463,8 @@ void broker_kill_supervisor(BrokerFixture *broker)
     kill(broker->supervisor, SIGKILL);
     assert_int_equal(broker_wait(broker), -SIGKILL);
     assert_int_equal(waitpid(shared->worker, &status, 0), shared->worker);
-    assert_int_equal(status, 0);
+    assert_true(WIFEXITED(status));
+    assert_true(WEXITSTATUS(status) == WORKER_DONE || WEXITSTATUS(status) == WORKER_LEFT);
 }
 
 /* Stopped first, so that none notices that another one is gone. */
