@@ -10,8 +10,10 @@
 #include "key/host_key.h"
 #include "process/supervisor.h"
 #include "process/worker.h"
+#include "protocol/client.h"
 #include "tpm/blob.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -27,7 +29,7 @@
 #include <time.h>
 
 #define BLOB_BYTES  64
-#define CLIENT_MSEC 20000
+#define CLIENT_MSEC 60000
 
 static BrokerShared *shared;
 static char audit_path[256];
@@ -194,12 +196,12 @@ static Listeners listeners = {
 
 static int run_worker(void *userdata, Drain drain)
 {
-    BrokerFixture *broker = userdata;
     int r;
 
+    (void)userdata;
     shared->worker = getpid();
     shared->workers++;
-    r = worker_run(&broker->config, &listeners, drain);
+    r = worker_run(&shared->config, &listeners, drain);
     return r < 0 ? EXIT_FAILURE : r;
 }
 
@@ -244,6 +246,7 @@ void broker_start(BrokerFixture *broker)
 
     broker->config.host_key = (HostKeyStamp){0};
     (void)host_key_check_source(&broker->context, NULL, &broker->config.host_key);
+    shared->config = broker->config;
     forget_stored(broker, false);
     broker->supervisor = fork();
     assert_true(broker->supervisor >= 0);
@@ -259,7 +262,7 @@ void broker_start(BrokerFixture *broker)
         first_unused = pass_stored(broker, listeners.fds[COUNT(fds) - 1] + 1);
         syscall(SYS_close_range, first_unused, ~0U, 0U);
         listeners.manager_msec = broker->manager_msec;
-        _exit(supervisor_run(&listeners, run_worker, broker) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+        _exit(supervisor_run(&listeners, run_worker, NULL) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     }
     while (shared->workers == workers) {
         if (broker->manager >= 0 && !broker->manager_busy)
@@ -384,7 +387,7 @@ BrokerFixture *broker_new(void)
     shared = broker->shared;
     shared->poison_signal = SIGKILL;
     broker->manager = -1;
-    broker->manager_msec = LIMIT_MANAGER_MSEC;
+    broker->manager_msec = CLIENT_MSEC;
     unsetenv("NOTIFY_SOCKET");
     unsetenv("FDSTORE");
     broker->listener = listen_at(test_path(&broker->folder, "socket"));
@@ -467,6 +470,23 @@ void broker_kill_supervisor(BrokerFixture *broker)
     assert_true(WEXITSTATUS(status) == WORKER_DONE || WEXITSTATUS(status) == WORKER_LEFT);
 }
 
+/* Waits until the process PID is in STATE, as in proc(5). */
+static void wait_for_process(pid_t pid, char expected)
+{
+    char path[64], state = '\0';
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    for (unsigned i = 0; state != expected; i++) {
+        FILE *file = fopen(path, "re");
+
+        assert_non_null(file);
+        assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+        fclose(file);
+        assert_true(i < CLIENT_MSEC);
+        wait_msec(state != expected);
+    }
+}
+
 /* Stopped first, so that none notices that another one is gone. */
 void broker_kill_all(BrokerFixture *broker)
 {
@@ -476,6 +496,7 @@ void broker_kill_all(BrokerFixture *broker)
     FILE *file;
 
     kill(broker->supervisor, SIGSTOP);
+    wait_for_process(broker->supervisor, 'T');
     snprintf(path, sizeof(path), "/proc/%d/task/%d/children", broker->supervisor,
              broker->supervisor);
     file = fopen(path, "re");
@@ -503,18 +524,61 @@ pid_t broker_kill_worker(BrokerFixture *broker, pid_t last)
 
 void broker_stop_worker(const BrokerFixture *broker)
 {
-    char path[64], state = '\0';
-
     kill(broker->shared->worker, SIGSTOP);
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)broker->shared->worker);
-    while (state != 'T') {
-        FILE *file = fopen(path, "re");
+    wait_for_process(broker->shared->worker, 'T');
+}
 
-        assert_non_null(file);
-        assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
-        fclose(file);
-        wait_msec(state != 'T');
+/* A worker that waits for events sleeps. It does nothing else that does. */
+void broker_wait_idle(const BrokerFixture *broker)
+{
+    wait_for_process(broker->shared->worker, 'S');
+}
+
+/* Whether the worker waits for connections at the socket FD, with epoll(7). */
+static bool listens_at(const BrokerFixture *broker, int fd)
+{
+    char folder_path[64], path[320], line[128];
+    bool found = false;
+    int target;
+    DIR *folder;
+    const struct dirent *entry;
+
+    snprintf(folder_path, sizeof(folder_path), "/proc/%d/fdinfo", (int)broker->shared->worker);
+    folder = opendir(folder_path);
+    while (folder && (entry = readdir(folder))) {
+        FILE *file;
+
+        snprintf(path, sizeof(path), "%s/%s", folder_path, entry->d_name);
+        file = fopen(path, "re");
+        while (file && fgets(line, sizeof(line), file))
+            found = found || (sscanf(line, "tfd: %d", &target) == 1 && target == fd);
+        if (file)
+            fclose(file);
     }
+    if (folder)
+        closedir(folder);
+    return found;
+}
+
+void broker_wait_draining(const BrokerFixture *broker)
+{
+    for (unsigned i = 0; listens_at(broker, listeners.fds[0]); i++) {
+        assert_true(i < CLIENT_MSEC);
+        wait_msec(1);
+    }
+}
+
+unsigned broker_waiting(const BrokerFixture *broker)
+{
+    _cleanup_(client_freep) Client *client = NULL;
+    struct json_object *status = NULL;
+    unsigned waiting;
+
+    assert_int_equal(client_new(test_path(&broker->folder, "control"), NULL, &client), 0);
+    assert_int_equal(client_call(client, "Status", NULL, NULL, NULL, &status), 0);
+    waiting = (unsigned)json_object_get_int64(json_object_object_get(status, "waiting"));
+    json_object_put(status);
+    return waiting;
 }
 
 size_t broker_descriptors(const BrokerFixture *broker)
@@ -678,7 +742,7 @@ int client_connect_control(const BrokerFixture *broker)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval time = {.tv_sec = 20};
+    struct timeval time = {.tv_sec = CLIENT_MSEC / 1000};
 
     strcpy(address.sun_path, test_path(&broker->folder, "control"));
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);

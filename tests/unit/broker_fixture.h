@@ -37,6 +37,7 @@ typedef struct BrokerShared {
     atomic_uint tpm_begun;    /* unsealings */
     atomic_uint tpm_sealed;   /* fresh keys */
     atomic_int seal_rc;       /* what their sealing returns */
+    ServerConfig config;      /* of the broker that runs, which obeys changes of its times */
 } BrokerShared;
 
 typedef struct BrokerFixture {
@@ -52,7 +53,7 @@ typedef struct BrokerFixture {
     bool store_full;   /* it stores nothing, and closes that a little later */
     bool store_slow;   /* it confirms nothing */
     bool manager_busy; /* it reads nothing while the broker starts */
-    int manager_msec;  /* LIMIT_MANAGER_MSEC; how long the supervisor waits for it */
+    int manager_msec;  /* 60 s; how long the supervisor waits for it */
     int stored[256];   /* its descriptor store */
     size_t stored_count;
     int rejected[64]; /* still to be closed */
@@ -85,6 +86,12 @@ void broker_kill_all(BrokerFixture *broker);
 pid_t broker_kill_worker(BrokerFixture *broker, pid_t last);
 /* Stops the worker (SIGSTOP), and waits until it has stopped. */
 void broker_stop_worker(const BrokerFixture *broker);
+/* Waits until the worker has nothing to do: what it has answered is closed. */
+void broker_wait_idle(const BrokerFixture *broker);
+/* Waits until the worker no longer accepts requests. */
+void broker_wait_draining(const BrokerFixture *broker);
+/* How many requests it has not answered. */
+unsigned broker_waiting(const BrokerFixture *broker);
 /* Open descriptors of the broker. */
 size_t broker_descriptors(const BrokerFixture *broker);
 
@@ -114,7 +121,7 @@ typedef enum Answer {
     ANSWER_REFUSED, /* more than a unit may have */
     ANSWER_EMPTY,
     ANSWER_WRONG, /* truncated, foreign or with something behind it */
-    ANSWER_NONE,  /* no end within 20 s */
+    ANSWER_NONE,  /* no end within 60 s */
     _ANSWER_MAX,
 } Answer;
 

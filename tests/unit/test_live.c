@@ -137,6 +137,7 @@ static void test_worker_is_killed(void **state)
     }
     assert_int_equal(answers[ANSWER_RIGHT] + answers[ANSWER_REFUSED], 40);
     assert_true(answers[ANSWER_RIGHT] > 30);
+    assert_int_equal(broker_stop(broker), 0);
     assert_int_equal(broker_records(broker, "refused"),
                      broker_records(broker, "refused interrupted"));
 }
@@ -226,7 +227,7 @@ static void test_folders(void **state)
 
     (void)state;
     assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
-    wait_msec(100); /* until the peer has closed the connection, too */
+    broker_wait_idle(broker); /* until the peer has closed the connection, too */
     before = broker_descriptors(broker);
     assert_int_equal(stat(test_path(&broker->folder, "live/web/socket"), &status), 0);
     assert_int_equal(status.st_mode, S_IFSOCK | 0600);
@@ -253,8 +254,10 @@ static void test_folders(void **state)
     kill(broker->shared->worker, SIGCONT);
     expect_descriptors(broker, before - 1);
     /* accepted before, or reset */
-    if (!is_reset(waiting))
+    if (!is_reset(waiting)) {
+        broker_wait_idle(broker);
         assert_int_equal(broker_records(broker, "delivered"), 3);
+    }
     broker_add_live(broker, "db");
     assert_int_equal(ask(broker, "db", APP, "a"), ANSWER_RIGHT);
     assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
@@ -298,33 +301,22 @@ static void test_unreadable_entries(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
-/* The number of connections that the broker serves. */
-static unsigned served(const BrokerFixture *broker)
-{
-    _cleanup_(client_freep) Client *client = NULL;
-    _cleanup_(json_object_putp) struct json_object *status = NULL;
-
-    assert_int_equal(client_new(test_path(&broker->folder, "control"), NULL, &client), 0);
-    assert_int_equal(client_call(client, "Status", NULL, NULL, NULL, &status), 0);
-    return (unsigned)json_object_get_int64(json_object_object_get(status, "waiting"));
-}
-
 static void expect_waiting(const BrokerFixture *broker, unsigned count)
 {
-    for (unsigned i = 0; i < 20000 && served(broker) != count; i++)
+    for (unsigned i = 0; i < 20000 && broker_waiting(broker) != count; i++)
         wait_msec(1);
-    assert_int_equal(served(broker), count);
+    assert_int_equal(broker_waiting(broker), count);
 }
 
 /* The broker serves COUNT connections that never end, and no more, although it is idle between the
  * host's requests. */
 static void expect_served(const BrokerFixture *broker, unsigned count)
 {
-    for (unsigned i = 0; i < 20000 && served(broker) < count; i++)
+    for (unsigned i = 0; i < 20000 && broker_waiting(broker) < count; i++)
         wait_msec(1);
     for (unsigned i = 0; i < 10; i++)
         assert_int_equal(client_ask(broker, "web", "boot", 31), ANSWER_RIGHT);
-    assert_int_equal(served(broker), count);
+    assert_int_equal(broker_waiting(broker), count);
 }
 
 /* Connections that never read use up their own machine's limit only. */
@@ -519,23 +511,38 @@ static void test_no_descriptors(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
-/* A machine's requests beyond its rate wait for the next period; no other machine's do. */
-static void test_machine_that_floods(void **state)
+/* A machine's requests beyond its rate wait for the next period; no other machine's do. False if
+ * that begins before all is checked. */
+static bool check_flood(unsigned window_msec)
 {
-    _cleanup_(broker_freep) BrokerFixture *broker = new_broker_with(20, 5000);
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker_with(20, window_msec);
+    uint64_t begin = monotonic_usec();
+    bool silent;
     int waiting;
 
-    (void)state;
     for (unsigned i = 0; i < 20; i++)
         assert_int_equal(ask(broker, "db", APP, "a"), ANSWER_RIGHT);
     waiting = client_connect_live(broker, "db", APP, "a");
     assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
     assert_int_equal(client_ask(broker, "web", "boot", 31), ANSWER_RIGHT);
-    assert_int_equal(poll(&(struct pollfd){.fd = waiting, .events = POLLIN}, 1, 300), 0);
+    silent = poll(&(struct pollfd){.fd = waiting, .events = POLLIN}, 1, 300) == 0;
+    if (!silent && monotonic_usec() - begin >= (uint64_t)window_msec * 1000) {
+        close(waiting);
+        return false;
+    }
+    assert_true(silent);
     assert_int_equal(client_read(waiting, "db", "a", 31), ANSWER_RIGHT);
     assert_int_equal(ask(broker, "db", APP, "a"), ANSWER_RIGHT);
     assert_int_equal(broker_stop(broker), 0);
     assert_int_equal(broker_records(broker, "delivered"), 24);
+    return true;
+}
+
+static void test_machine_that_floods(void **state)
+{
+    (void)state;
+    if (!check_flood(5000)) /* a machine that is so slow */
+        assert_true(check_flood(50000));
 }
 
 /* With more containers than sockets allowed, one that goes makes room for another. */
