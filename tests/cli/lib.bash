@@ -40,7 +40,7 @@ on_terminal() { # COMMAND
 type_when_asked() { # ANSWER...
         local answer size seen=0 i
         for answer; do
-                for (( i = 0; i < 1000; i++ )); do
+                for (( i = 0; i < 5000; i++ )); do
                         size=$(stat -c %s asked)
                         (( size == seen )) || [[ $(tail -c 1 asked) != ' ' ]] || break
                         sleep 0.02
@@ -55,5 +55,5 @@ answer() { # COMMAND ANSWER...
         local command=$1
         shift
         : >asked
-        type_when_asked "$@" | timeout 60 script -qec "$command" /dev/null >asked
+        type_when_asked "$@" | timeout 600 script -qec "$command" /dev/null >asked
 }
