@@ -77,7 +77,7 @@ carriers_start() {
                 --listen-client-urls "https://$carrier_address:2379" --advertise-client-urls "https://$carrier_address:2379" \
                 --cert-file "$carrier_folder/server.crt" --key-file "$carrier_folder/server.key" \
                 --client-cert-auth --trusted-ca-file "$carrier_folder/ca.crt"
-        for _ in {1..100}; do
+        for _ in {1..1000}; do
                 on_network curl -sS --cacert "$carrier_folder/ca.crt" -o /dev/null "https://$carrier_address/" 2>/dev/null &&
                         etcd_ctl endpoint health &>/dev/null && return
                 sleep 0.1
