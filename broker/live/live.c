@@ -2,6 +2,7 @@
 
 #include "live/live.h"
 
+#include "base/child.h"
 #include "base/fsutil.h"
 #include "base/names.h"
 #include "manager/live_mount.h"
@@ -171,11 +172,15 @@ static int add(LiveSet *set, const char *machine, int fd)
 }
 
 /* shutdown() makes the service manager close its copy, too. Clients that wait are reset, and their
- * units fail. */
+ * units fail; they may have sent something. */
 static void end_socket(int fd)
 {
+    int keeper = child_keep_open(fd);
+
     shutdown(fd, SHUT_RDWR);
     close(fd);
+    child_kill(keeper);
+    close(keeper);
 }
 
 /* Creates MACHINE's socket in its directory below FOLDER. */

@@ -3,6 +3,7 @@
 #include "process/shelter.h"
 
 #include "process/notify.h"
+#include "request/peer.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -91,7 +92,7 @@ static size_t place_of(const Shelter *shelter, int fd)
 }
 
 /* Sends what is first in the queue to its end, all around, without what is over. */
-static void tidy(Shelter *shelter)
+void shelter_tidy(Shelter *shelter)
 {
     if (place_of(shelter, -1) == shelter->count)
         return;
@@ -110,7 +111,7 @@ static void tidy(Shelter *shelter)
 static void make_room(Shelter *shelter)
 {
     if (shelter->count >= shelter->room)
-        tidy(shelter);
+        shelter_tidy(shelter);
 }
 
 void shelter_put(Shelter *shelter, int fd)
@@ -153,16 +154,18 @@ static uint64_t cookie_of(int fd)
     return cookie;
 }
 
-/* Whether there is nobody to answer: the connection was shut down, or the peer has closed it. */
+/* Whether there is nobody to answer: the connection was shut down, or the peer has closed it. If it
+ * cannot just be closed, it is left to the worker. */
 static bool is_over(int fd)
 {
     struct pollfd status = {.fd = fd};
 
-    return poll(&status, 1, 0) == 1;
+    return poll(&status, 1, 0) == 1 && !peer_has_sent(fd);
 }
 
 /* The queue stays as it is: its connections are in it all the time, and need no room for a second
- * message. Where there are two, because a worker was killed in tidy(), the first one is over. */
+ * message. Where there are two, because a worker was killed in shelter_tidy(), the first one is
+ * over. */
 void shelter_begin(Shelter *shelter, const Listeners *listeners)
 {
     /* static, because there may be no memory to allocate */
@@ -200,7 +203,7 @@ void shelter_begin(Shelter *shelter, const Listeners *listeners)
         shelter->fds[shelter->count++] = i < count ? table[i].fd : -1;
     }
     (void)setsockopt(shelter->out, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off));
-    tidy(shelter);
+    shelter_tidy(shelter);
     for (size_t i = 0; i < count; i++)
         shelter_put(shelter, table[i].fd);
 }

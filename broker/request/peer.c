@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -29,4 +30,11 @@ void peer_read(int fd, Peer *ret)
     if (ret->path_size > sizeof(ret->path))
         ret->path_size = sizeof(ret->path);
     memcpy(ret->path, address.sun_path, ret->path_size);
+}
+
+bool peer_has_sent(int fd)
+{
+    int bytes;
+
+    return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }

@@ -20,3 +20,6 @@ typedef struct Peer {
 /* Never fails: unknown members get values that nobody trusts. Works after the peer has closed the
  * connection. */
 void peer_read(int fd, Peer *ret);
+
+/* Whether there is something unread from the peer of FD. A service manager sends nothing. */
+bool peer_has_sent(int fd);

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -69,6 +70,17 @@ int child_fork(const int *fds, size_t count, int *ret_process)
         _exit(EXIT_FAILURE);
     signal(SIGCHLD, SIG_DFL);
     return CHILD_SELF;
+}
+
+int child_keep_open(int fd)
+{
+    int process = -1;
+
+    if (child_fork(&fd, 1, &process) == CHILD_SELF) {
+        poll(NULL, 0, 1000);
+        _exit(EXIT_SUCCESS);
+    }
+    return process;
 }
 
 void child_kill(int process)

@@ -701,7 +701,7 @@ void broker_add_live(const BrokerFixture *broker, const char *machine)
         broker_wait_live(machine);
 }
 
-static int connect_at(const char *path, const char *unit, const char *id)
+static int open_at(const char *path, const char *unit, const char *id)
 {
     static unsigned number;
     struct sockaddr_un ours = {.sun_family = AF_UNIX};
@@ -719,8 +719,20 @@ static int connect_at(const char *path, const char *unit, const char *id)
     }
     strcpy(theirs.sun_path, path);
     assert_int_equal(connect(fd, (struct sockaddr *)&theirs, sizeof(theirs)), 0);
+    return fd;
+}
+
+static int connect_at(const char *path, const char *unit, const char *id)
+{
+    int fd = open_at(path, unit, id);
+
     shutdown(fd, SHUT_WR);
     return fd;
+}
+
+int client_connect_open(const BrokerFixture *broker, const char *unit, const char *id)
+{
+    return open_at(test_path(&broker->folder, "socket"), unit, id);
 }
 
 int client_connect(const BrokerFixture *broker, const char *unit, const char *id)

@@ -131,6 +131,8 @@ void broker_wait_live(const char *machine);
 
 /* Connects as the service manager for UNIT; with UNIT NULL without an address. */
 int client_connect(const BrokerFixture *broker, const char *unit, const char *id);
+/* The same, but it can still send. */
+int client_connect_open(const BrokerFixture *broker, const char *unit, const char *id);
 /* As the one in MACHINE. */
 int client_connect_live(const BrokerFixture *broker, const char *machine, const char *unit,
                         const char *id);

@@ -6,6 +6,7 @@
 
 #include "broker_asking.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -551,6 +552,90 @@ static void test_nothing_is_left_open(void **state)
     assert_in_range(broker_descriptors(broker), 1, before);
 }
 
+/* Returns a TCP socket whose last close() takes LINGER_SECONDS, because PEER reads nothing. */
+#define LINGER_SECONDS 20
+static int lingering_socket(int *peer)
+{
+    const struct linger linger = {.l_onoff = 1, .l_linger = LINGER_SECONDS};
+    static const char bytes[65536];
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    assert_int_equal(bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    (void)connect(fd, (const struct sockaddr *)&address, sizeof(address));
+    *peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(*peer >= 0);
+    close(listener);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+    while (poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, 200) == 1)
+        (void)!send(fd, bytes, sizeof(bytes), 0);
+    return fd;
+}
+
+/* Passes FD to the broker and closes it. */
+static void pass(int client, int fd)
+{
+    union {
+        struct cmsghdr header;
+        uint8_t bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.header = {.cmsg_level = SOL_SOCKET,
+                            .cmsg_type = SCM_RIGHTS,
+                            .cmsg_len = CMSG_LEN(sizeof(int))}};
+    struct msghdr message = {.msg_iov = &(struct iovec){(char[]){'x'}, 1},
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+
+    memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+    assert_int_equal(sendmsg(client, &message, 0), 1);
+    close(fd);
+}
+
+/* A peer can pass descriptors that take long to close. Nobody else waits for that: neither when the
+ * connection ends, nor when the one before it in the shelter does, nor at the start of the next
+ * broker. */
+static void test_descriptors_that_linger(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int peers[2];
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    broker->shared->tpm_msec = 60000;
+    broker_manage(broker);
+    broker_start(broker);
+    for (size_t i = 0; i < COUNT(peers); i++) {
+        int before = i == 0 ? connect_waiting(broker, "tpm") : -1;
+        int fd = lingering_socket(&peers[i]);
+        int evil = client_connect_open(broker, WEB, "tpm");
+        uint64_t begin;
+
+        pass(evil, fd);
+        assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT); /* evil is accepted */
+        if (i == 1)
+            broker_kill_all(broker);
+        close(evil);
+        begin = monotonic_usec();
+        if (i == 1)
+            broker_start(broker);
+        assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+        while (broker_records(broker, "abandoned") == 0)
+            wait_msec(1);
+        close(before);
+        wait_msec(20);
+        assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+        assert_true(monotonic_usec() - begin < (LINGER_SECONDS - 5) * UINT64_C(1000000));
+    }
+    close(peers[0]);
+    close(peers[1]);
+    broker_stop(broker);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -569,6 +654,7 @@ int main(void)
         cmocka_unit_test(test_restart_without_store),
         cmocka_unit_test(test_manager_is_busy),
         cmocka_unit_test(test_nothing_is_left_open),
+        cmocka_unit_test(test_descriptors_that_linger),
     };
 
     srandom((unsigned)getpid());
