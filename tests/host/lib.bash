@@ -220,6 +220,26 @@ container_reads() { # MACHINE
                 wait_until 60 test -d "/var/lib/machines/$1/var/lib/seen"
 }
 
+leader() { # MACHINE
+        pgrep -o -P "$(systemctl show -P MainPID "systemd-nspawn@$1.service")"
+}
+
+inside() { # MACHINE COMMAND...
+        local machine=$1
+        shift
+        nsenter --all --target="$(leader "$machine")" -- "$@"
+}
+
+# Whether the container's manager takes orders.
+is_up() { # MACHINE
+        [[ $(inside "$1" systemctl is-system-running 2>/dev/null) =~ ^(running|degraded)$ ]]
+}
+
+container_up() { # MACHINE
+        check "container $1 starts" systemctl start "systemd-nspawn@$1.service"
+        check "container $1 is up" wait_until 60 is_up "$1"
+}
+
 container_stop() { # MACHINE
         systemctl stop "systemd-nspawn@$1.service"
         systemctl reset-failed "systemd-nspawn@$1.service" 2>/dev/null || :
