@@ -282,7 +282,8 @@ journal_refusal() { # SINCE OUTCOME FIELD=VALUE...
 
 # Whether UNIT, or the manager about UNIT, has logged a matching message since SINCE. (Not
 # -u: if a unit's process fails before it executes its program, journald can assign its
-# messages to the unit only while the process exists.)
+# messages to the unit only while the process exists. Nor a pipe: grep -q leaves at the first match, and then
+# journalctl fails if it had more to write, and with it the pipe.)
 journal_says() { # SINCE UNIT REGULAR-EXPRESSION
-        journalctl --since="$1" -o cat "_SYSTEMD_UNIT=$2" + "UNIT=$2" | grep -Eq -- "$3"
+        grep -Eq -- "$3" < <(journalctl --since="$1" -o cat "_SYSTEMD_UNIT=$2" + "UNIT=$2")
 }

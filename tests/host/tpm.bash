@@ -26,7 +26,7 @@ make_primary() { # ALGORITHM ATTRIBUTES NAME
 
 # Creates the storage root key, as systemd-tpm2-setup.service does at boot, but with ALGORITHM.
 set_srk() { # ALGORITHM
-        ! tpm2_getcap handles-persistent | grep -qi 0x81000001 ||
+        ! grep -qi 0x81000001 < <(tpm2_getcap handles-persistent) ||
                 tpm2_evictcontrol -Q -C o -c 0x81000001
         make_primary "$1" "$legacy_attributes|noda" "srk-$1"
         tpm2_evictcontrol -Q -C o -c "$scratch/context" 0x81000001
