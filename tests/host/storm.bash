@@ -47,7 +47,7 @@ counters() {
 has_delivered() { # SINCE
         local exact
         read -r _ _ exact < <(counters)
-        (( exact > $1 ))
+        (( ${exact:-0} > $1 ))
 }
 
 count_of() { # RESULT
@@ -56,7 +56,7 @@ count_of() { # RESULT
 
 storm_begin() { # WHAT
         : >"$scratch/counters"
-        /build/helpers/broker-client --clients="$clients" --seconds=600 --counters="$scratch/counters" \
+        /build/helpers/broker-client --clients="$clients" --seconds=3600 --counters="$scratch/counters" \
                 "${triples[@]}" >"$scratch/counts" &
         storm_clients=$!
         check "$1: the clients are served" wait_until 60 has_delivered "$clients"
