@@ -206,7 +206,7 @@ def take_identity(suite):
 
 
 def wait_for(path):
-    for _ in range(600):
+    for _ in range(3000):
         if os.path.exists(path):
             return
         time.sleep(0.2)
