@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -46,14 +45,15 @@ int main(int argc, char **argv)
     int journal = entry.size > 0 ? open_journal() : -1;
 
     if (value.size <= 0 || (argc > 3 && entry.size <= 0) ||
-        strlen(argv[1]) >= sizeof(address.sun_path)) {
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s.new", argv[1]) >=
+            (int)sizeof(address.sun_path)) {
         fprintf(stderr, "usage: bare-server SOCKET FILE [ENTRY]\n");
         return 2;
     }
-    strcpy(address.sun_path, argv[1]);
-    unlink(argv[1]);
+    unlink(address.sun_path);
+    /* Who waits for the path can connect. */
     if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        listen(listener, 4096) < 0) {
+        listen(listener, 4096) < 0 || rename(address.sun_path, argv[1]) < 0) {
         perror("bare-server");
         return 1;
     }
