@@ -43,7 +43,7 @@ printf 'correct horse battery staple' >secret
 nspawn-creds set --no-ask --with-key=host web@x secret 2>/dev/null
 
 # What serves requests, now and later.
-while read -r pid; do chrt --all-tasks --fifo --pid 1 "$pid"; done \
+while read -r pid; do chrt --all-tasks --fifo --pid 1 "$pid" || [[ ! -e /proc/$pid ]]; done \
         <"/sys/fs/cgroup$(systemctl show -P ControlGroup "$broker.service")/cgroup.procs"
 requests() { # FILE: appends the median and the 99th percentile
         chrt --fifo 1 /build/helpers/broker-client --clients=2 --pause=1 --seconds=2 systemd-nspawn@web.service x "$folder/secret" >counts
@@ -53,9 +53,12 @@ requests() { # FILE: appends the median and the 99th percentile
 }
 
 : >peace; : >war
+# One round measures nothing, and beside other tests the flood would have to wait for its processor for minutes.
+nobody_else=(chrt --idle 0)
+(( rounds > 1 )) || nobody_else=(env)
 for (( round = 0; round < rounds; round++ )); do
         requests peace
-        chrt --idle 0 setpriv --reuid=nspawn-creds-courier --regid=nspawn-creds-courier --clear-groups \
+        "${nobody_else[@]}" setpriv --reuid=nspawn-creds-courier --regid=nspawn-creds-courier --clear-groups \
                 /src/tests/host/hostile-courier flood 4 prod "$scratch/other/bundle" "$scratch/other" >calls &
         flood=$!
         requests war
