@@ -53,7 +53,7 @@ typedef struct BrokerFixture {
     bool store_full;   /* it stores nothing, and closes that a little later */
     bool store_slow;   /* it confirms nothing */
     bool manager_busy; /* it reads nothing while the broker starts */
-    int manager_msec;  /* 60 s; how long the supervisor waits for it */
+    int manager_msec;  /* 25 s; how long the supervisor waits for it */
     int stored[256];   /* its descriptor store */
     size_t stored_count;
     int rejected[64]; /* still to be closed */
@@ -121,7 +121,7 @@ typedef enum Answer {
     ANSWER_REFUSED, /* more than a unit may have */
     ANSWER_EMPTY,
     ANSWER_WRONG, /* truncated, foreign or with something behind it */
-    ANSWER_NONE,  /* no end within 60 s */
+    ANSWER_NONE,  /* no end within 25 s */
     _ANSWER_MAX,
 } Answer;
 

@@ -244,7 +244,7 @@ static void wait_for_first_byte(int fd)
 {
     struct pollfd answer = {.fd = fd, .events = POLLIN};
 
-    assert_int_equal(poll(&answer, 1, 60000), 1);
+    assert_int_equal(poll(&answer, 1, 20000), 1);
 }
 
 /* Killed between the first and the last byte: the rest is a refusal, whatever the first bytes
