@@ -175,12 +175,8 @@ static int add(LiveSet *set, const char *machine, int fd)
  * units fail; they may have sent something. */
 static void end_socket(int fd)
 {
-    int keeper = child_keep_open(fd);
-
     shutdown(fd, SHUT_RDWR);
-    close(fd);
-    child_kill(keeper);
-    close(keeper);
+    child_close(fd);
 }
 
 /* Creates MACHINE's socket in its directory below FOLDER. */

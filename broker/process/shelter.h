@@ -40,7 +40,7 @@ void shelter_begin(Shelter *shelter, const Listeners *listeners);
 /* Shelters FD, unless it is sheltered already or there is no room. */
 void shelter_put(Shelter *shelter, int fd);
 
-/* FD, which may be closed already, is over. Its message may stay in the queue for a while. */
+/* FD is over. Its message may stay in the queue for a while. */
 void shelter_drop(Shelter *shelter, int fd);
 
 /* Removes the messages of all that is over. */

@@ -254,7 +254,7 @@ static nfds_t refuse_some(const Listeners *listeners, size_t *sent, struct pollf
             waiting[count++] = (struct pollfd){.fd = fd, .events = POLLOUT};
         } else {
             shutdown(fd, SHUT_RDWR); /* it may be in the service manager's store */
-            close(fd);
+            peer_close(fd);
         }
     }
     return count;

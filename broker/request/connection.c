@@ -2,7 +2,6 @@
 
 #include "request/connection.h"
 
-#include "base/child.h"
 #include "policy/decision.h"
 #include "process/handover.h"
 #include "process/supervisor.h"
@@ -82,22 +81,16 @@ static void end(Connection *c, AuditVerdict verdict)
 {
     ConnectionSet *set = c->set;
     LiveMachine machine;
-    int keeper = -1;
 
     /* close it first: if the worker dies after this, it does not look unanswered */
     sd_event_source_disable_unref(c->io);
     sd_event_source_disable_unref(c->deadline);
     sd_event_source_disable_unref(c->stall);
     shutdown(c->fd, SHUT_RDWR); /* it may be in the shelter, or in the service manager's store */
-    if (peer_has_sent(c->fd))
-        keeper = child_keep_open(c->fd);
-    close(c->fd);
     shelter_drop(&set->shelter, c->fd);
-    if (keeper >= 0) {
+    if (peer_has_sent(c->fd))
         shelter_tidy(&set->shelter);
-        child_kill(keeper);
-        close(keeper);
-    }
+    peer_close(c->fd);
     job_free(c->job);
     secret_free(c->plaintext);
     request_done(&c->request);

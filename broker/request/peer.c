@@ -2,11 +2,14 @@
 
 #include "request/peer.h"
 
+#include "base/child.h"
+
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 void peer_read(int fd, Peer *ret)
 {
@@ -37,4 +40,12 @@ bool peer_has_sent(int fd)
     int bytes;
 
     return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+void peer_close(int fd)
+{
+    if (peer_has_sent(fd))
+        child_close(fd);
+    else
+        close(fd);
 }

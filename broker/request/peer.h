@@ -23,3 +23,6 @@ void peer_read(int fd, Peer *ret);
 
 /* Whether there is something unread from the peer of FD. A service manager sends nothing. */
 bool peer_has_sent(int fd);
+
+/* Closes FD, also if the peer has sent something that takes long to close. */
+void peer_close(int fd);

@@ -72,7 +72,13 @@ int child_fork(const int *fds, size_t count, int *ret_process)
     return CHILD_SELF;
 }
 
-int child_keep_open(int fd)
+void child_kill(int process)
+{
+    if (process >= 0)
+        syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0U);
+}
+
+void child_close(int fd)
 {
     int process = -1;
 
@@ -80,11 +86,8 @@ int child_keep_open(int fd)
         poll(NULL, 0, 1000);
         _exit(EXIT_SUCCESS);
     }
-    return process;
-}
-
-void child_kill(int process)
-{
+    close(fd);
+    child_kill(process);
     if (process >= 0)
-        syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0U);
+        close(process);
 }

@@ -31,12 +31,10 @@ enum {
  * (SIG_IGN), or wait for the child. */
 int child_fork(const int *fds, size_t count, int *ret_process);
 
-/* Forks a child that only has the socket FD open, until it is killed or a second is over. For a
- * socket with unread messages: their sender can have passed a descriptor whose last close() lasts
- * as long as the sender wants, such as a TCP socket's with SO_LINGER. Only a process that exits
- * does not wait for that, so the child must be the last that has the socket. Returns the child's
- * pidfd, or -1. */
-int child_keep_open(int fd);
+/* Closes FD, a socket with unread messages. Their sender can have passed a descriptor whose last
+ * close() lasts as long as the sender wants, such as a TCP socket's with SO_LINGER. Only a process
+ * that exits does not wait for that, so a child is the last that has the socket. */
+void child_close(int fd);
 
 /* Kills the child behind PROCESS, if it still runs; -1 is allowed. */
 void child_kill(int process);

@@ -626,6 +626,7 @@ static void test_descriptors_that_linger(void **state)
         assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
         while (broker_records(broker, "abandoned") == 0)
             wait_msec(1);
+        wait_msec(300); /* until its child is gone */
         close(before);
         wait_msec(20);
         assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
