@@ -81,9 +81,13 @@ static int load_sealed(Request *request, Ingredient *ingredient, Reason *reason)
         r = external_file_read_sealed(ingredient->credential->text, reason, &file);
     else
         r = host_resources_read(request->resources, &ingredient->name, reason, &file);
-    if (r == 0 && (is_in_store(ingredient) || ingredient->source == POLICY_FLEET))
+    if (r == 0)
+        r = load_file(request, ingredient, bytes_view(&file), reason);
+    ingredient->loaded = r == 0;
+    if (r == 0 &&
+        (ingredient->source == POLICY_GENERATE || kind_has(ingredient->sections.kind, KIND_TPM)))
         digest_format(bytes_view(&file), ingredient->digest);
-    return r == 0 ? load_file(request, ingredient, bytes_view(&file), reason) : r;
+    return r;
 }
 
 static int load(Request *request, Ingredient *ingredient, Reason *reason)
@@ -244,8 +248,7 @@ static int open_sealed(const Request *request, const Secret *tpm_key, uint64_t n
 
     credential_name_format(&ingredient->name, name);
     r = credential_open(&open, reason, &metadata, &value);
-    /* not of a file that is only about to be stored */
-    if (r == 0 && (ingredient->digest[0] || !is_in_store(ingredient)))
+    if (r == 0 && ingredient->loaded)
         expiries_set(&request->resources->expiries, &ingredient->name, metadata.not_after);
     if (r == 0 && secret_size(value) == 0)
         r = reason_set(reason, OUTCOME_EMPTY, "it has no bytes");

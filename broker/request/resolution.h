@@ -31,7 +31,8 @@ typedef struct Ingredient {
     Secret *value;               /* NULL until opened */
     bool missing;                /* POLICY_GENERATE, and not in the store */
     GeneratedSecret generated;
-    char digest[DIGEST_TEXT_BYTES]; /* of the file of store or fleet; "" if it is elsewhere */
+    bool loaded;                    /* it is a file in its place, not one that is to be stored */
+    char digest[DIGEST_TEXT_BYTES]; /* of a loaded file that is generated or needs the TPM; or "" */
     bool predecessor;               /* .sealed is the predecessor of that file */
 } Ingredient;
 
