@@ -139,10 +139,14 @@ static void forget(Shelter *shelter, int fd)
         forget_first(shelter);
 }
 
-void shelter_drop(Shelter *shelter, int fd)
+bool shelter_drop(Shelter *shelter, int fd)
 {
+    size_t i = place_of(shelter, fd);
+    bool stays = i > 0 && i < shelter->count;
+
     forget(shelter, fd);
     make_room(shelter);
+    return stays;
 }
 
 static uint64_t cookie_of(int fd)

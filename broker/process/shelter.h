@@ -10,8 +10,9 @@
  * manager, which could be busy, and which takes nothing from a process that is already dead. The
  * next broker finds the pair in its table, and the connections in the pair.
  *
- * A sheltered connection stays open until it is shut down; closing it is not enough. Its place is
- * free when those that were sheltered before it are over, too, or when somebody needs it.
+ * A connection leaves the shelter when it is over, and those that were sheltered before it are
+ * over, too, or when somebody needs its place. Until then it stays open, unless it is shut down:
+ * closing it is not enough.
  *
  * A connection is lost between accept() and shelter_put(), and while the service manager does not
  * have the pair yet, for which shelter_open() waits. Connections beyond LIMIT_SHELTERED are not
@@ -40,8 +41,9 @@ void shelter_begin(Shelter *shelter, const Listeners *listeners);
 /* Shelters FD, unless it is sheltered already or there is no room. */
 void shelter_put(Shelter *shelter, int fd);
 
-/* FD is over. Its message may stay in the queue for a while. */
-void shelter_drop(Shelter *shelter, int fd);
+/* FD is over. Returns whether its message stays in the queue for a while, which keeps it open until
+ * it is shut down. */
+bool shelter_drop(Shelter *shelter, int fd);
 
 /* Removes the messages of all that is over. */
 void shelter_tidy(Shelter *shelter);

@@ -86,8 +86,8 @@ static void end(Connection *c, AuditVerdict verdict)
     sd_event_source_disable_unref(c->io);
     sd_event_source_disable_unref(c->deadline);
     sd_event_source_disable_unref(c->stall);
-    shutdown(c->fd, SHUT_RDWR); /* it may be in the shelter, or in the service manager's store */
-    shelter_drop(&set->shelter, c->fd);
+    if (shelter_drop(&set->shelter, c->fd) || c->adopted || machine_of(c))
+        shutdown(c->fd, SHUT_RDWR); /* it is kept open, or a container could send more */
     if (peer_has_sent(c->fd))
         shelter_tidy(&set->shelter);
     peer_close(c->fd);
