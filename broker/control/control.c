@@ -42,7 +42,7 @@ static void control_end(Control *control)
     check_free(control->check);
     offer_free(control->offer);
     varlink_call_done(&control->call);
-    close(control->fd);
+    peer_close(control->fd);
     frame_reader_done(&control->reader);
     frame_writer_done(&control->writer);
     free(control);

@@ -176,7 +176,7 @@ static int add(LiveSet *set, const char *machine, int fd)
 static void end_socket(int fd)
 {
     shutdown(fd, SHUT_RDWR);
-    child_close(fd);
+    child_close(&fd, 1);
 }
 
 /* Creates MACHINE's socket in its directory below FOLDER. */

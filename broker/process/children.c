@@ -129,7 +129,7 @@ void child_continue(Child *child)
 static int start(Child *child)
 {
     Children *children = child->children;
-    int ends[2], fds[CHILD_FDS_MAX], r;
+    int ends[2], fds[2], r;
 
     child->begun = true;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)

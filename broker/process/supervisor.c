@@ -285,7 +285,7 @@ int supervisor_refuse(Listeners *listeners)
 
         while ((fd = accept4(listeners->fds[i], NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
             if (listeners->kinds[i] != LISTENER_REQUESTS)
-                close(fd);
+                peer_close(fd);
     }
     refuse_all(listeners);
     if (handover_next(listeners, STDERR_FILENO + 1) < 0)

@@ -45,7 +45,7 @@ bool peer_has_sent(int fd)
 void peer_close(int fd)
 {
     if (peer_has_sent(fd))
-        child_close(fd);
+        child_close(&fd, 1);
     else
         close(fd);
 }

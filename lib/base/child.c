@@ -78,15 +78,16 @@ void child_kill(int process)
         syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0U);
 }
 
-void child_close(int fd)
+void child_close(const int *fds, size_t count)
 {
     int process = -1;
 
-    if (child_fork(&fd, 1, &process) == CHILD_SELF) {
+    if (child_fork(fds, count, &process) == CHILD_SELF) {
         poll(NULL, 0, 1000);
         _exit(EXIT_SUCCESS);
     }
-    close(fd);
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
     child_kill(process);
     if (process >= 0)
         close(process);

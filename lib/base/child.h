@@ -23,7 +23,7 @@ enum {
 #define CHILD_FIRST_FD 3
 
 /* How many can be passed. */
-#define CHILD_FDS_MAX  2
+#define CHILD_FDS_MAX  256
 
 /* Forks. In the child it returns CHILD_SELF, and the COUNT descriptors FDS are CHILD_FIRST_FD and
  * up. In the parent it returns 0, with a pidfd of the child, or a negative errno if there is no
@@ -31,10 +31,11 @@ enum {
  * (SIG_IGN), or wait for the child. */
 int child_fork(const int *fds, size_t count, int *ret_process);
 
-/* Closes FD, a socket with unread messages. Their sender can have passed a descriptor whose last
- * close() lasts as long as the sender wants, such as a TCP socket's with SO_LINGER. Only a process
- * that exits does not wait for that, so a child is the last that has the socket. */
-void child_close(int fd);
+/* Closes FDS, up to CHILD_FDS_MAX, which somebody passed, or sockets with unread messages, which
+ * can have such in them. The last close() of some lasts as long as their sender wants, such as that
+ * of a TCP socket with SO_LINGER. Only a process that exits does not wait for that, so a child is
+ * the last that has them. */
+void child_close(const int *fds, size_t count);
 
 /* Kills the child behind PROCESS, if it still runs; -1 is allowed. */
 void child_kill(int process);

@@ -2,10 +2,12 @@
 
 #include "protocol/frame.h"
 
+#include "base/child.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -47,36 +49,34 @@ int frame_reader_take_fd(FrameReader *reader)
     return fd;
 }
 
-/* A control message with room for one descriptor; the kernel fits two into its padding. */
+/* The most descriptors that one message has, the kernel's SCM_MAX_FD. With less room, the kernel
+ * would close the others, and see child_close(). */
+#define PASSED_MAX ((size_t)253)
+
+/* A control message with room for all of them. */
 typedef union FdMessage {
     struct cmsghdr header;
-    char bytes[CMSG_SPACE(sizeof(int))];
+    char bytes[CMSG_SPACE(PASSED_MAX * sizeof(int))];
 } FdMessage;
 
-/* Keeps the first descriptor and closes others. */
+/* Keeps a memfd that is alone, which close() does not wait for, and closes everything else. */
 static int take_fds(FrameReader *reader, struct msghdr *message)
 {
+    const struct cmsghdr *header = CMSG_FIRSTHDR(message);
     int r = message->msg_flags & MSG_CTRUNC ? -EPROTO : 0;
+    int fds[PASSED_MAX];
+    size_t count;
 
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
-         header = CMSG_NXTHDR(message, header)) {
-        size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
-            continue;
-        for (size_t i = 0; i < count; i++) {
-            int fd;
-
-            memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-            if (reader->passed > 0) {
-                close(fd);
-                r = -EPROTO;
-            } else {
-                reader->passed = fd + 1;
-            }
-        }
+    if (!header || header->cmsg_type != SCM_RIGHTS)
+        return r;
+    count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    memcpy(fds, CMSG_DATA(header), count * sizeof(int));
+    if (r == 0 && count == 1 && reader->passed == 0 && fcntl(fds[0], F_GET_SEALS) >= 0) {
+        reader->passed = fds[0] + 1;
+        return 0;
     }
-    return r;
+    child_close(fds, count);
+    return -EPROTO;
 }
 
 int frame_reader_read(FrameReader *reader, int fd)
@@ -156,7 +156,7 @@ int frame_writer_send(FrameWriter *writer, int fd, int passed)
         struct msghdr message = {.msg_iov = &text,
                                  .msg_iovlen = 1,
                                  .msg_control = passed >= 0 ? &control : NULL,
-                                 .msg_controllen = passed >= 0 ? sizeof(control) : 0};
+                                 .msg_controllen = passed >= 0 ? CMSG_SPACE(sizeof(int)) : 0};
         ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
         int r = n < 0 && errno == EINTR ? 0 : result_of(n);
 

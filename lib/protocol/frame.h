@@ -24,7 +24,7 @@ typedef struct FrameReader {
     Writer writer;
     size_t taken;   /* bytes of messages that were returned */
     size_t scanned; /* bytes after those, known to contain no NUL */
-    int passed;     /* a descriptor that came with them, plus one; 0 for none */
+    int passed;     /* a memfd that came with them, plus one; 0 for none */
 } FrameReader;
 
 /* A zeroed FrameReader is empty. */
@@ -32,10 +32,10 @@ void frame_reader_done(FrameReader *reader);
 
 /* Reads once from FD; messages that were returned become invalid. Returns 0 for new data,
  * FRAME_BLOCKED, FRAME_END, -EMSGSIZE if a message is longer than LIMIT_FRAME_BYTES, -EPROTO for a
- * second descriptor, or another negative errno. */
+ * second descriptor or one that is not a memfd, or another negative errno. */
 int frame_reader_read(FrameReader *reader, int fd);
 
-/* The descriptor that came with the data, or -1. The caller now owns it. */
+/* The memfd that came with the data, or -1. The caller now owns it. */
 int frame_reader_take_fd(FrameReader *reader);
 
 /* Gets the next complete message without its NUL, borrowed until the next read. Returns false if

@@ -6,6 +6,7 @@
  */
 
 #include "control_calls.h"
+#include "lingering.h"
 
 #include "base/fsutil.h"
 #include "control/method.h"
@@ -268,6 +269,28 @@ static void test_hostile_peers(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
+/* Takes the lock without which no commit ends. */
+static int lock_store(const BrokerFixture *broker)
+{
+    int lock = open(broker->config.store_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    return lock;
+}
+
+/* Returns a connection whose call a child is answering. */
+static int begin_commit(const BrokerFixture *broker)
+{
+    static const char commit[] =
+        "{\"method\":\"" INTERFACE_BROKER ".Commit\",\"parameters\":{\"verb\":\"remove\","
+        "\"changes\":[{\"machine\":\"web\",\"credential\":\"x\",\"remove\":true}]}}";
+    int busy = client_connect_control(broker);
+
+    assert_int_equal(send(busy, commit, sizeof(commit), 0), sizeof(commit));
+    json_object_put(call(broker, "Status", NULL, 0)); /* the call before has begun */
+    return busy;
+}
+
 /* A connection whose call a child is answering does not make room for idle ones. */
 static void test_busy_connection(void **state)
 {
@@ -276,19 +299,13 @@ static void test_busy_connection(void **state)
     _cleanup_(closep) int lock = -1;
     int busy, peers[PEERS];
     char byte;
-    static const char commit[] =
-        "{\"method\":\"" INTERFACE_BROKER ".Commit\",\"parameters\":{\"verb\":\"remove\","
-        "\"changes\":[{\"machine\":\"web\",\"credential\":\"x\",\"remove\":true}]}}";
 
     (void)state;
     broker_start(broker);
     broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
-    lock = open(broker->config.store_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    assert_int_equal(flock(lock, LOCK_EX), 0);
-    busy = client_connect_control(broker);
-    assert_int_equal(send(busy, commit, sizeof(commit), 0), sizeof(commit));
-    json_object_put(call(broker, "Status", NULL, 0)); /* the call before has begun */
+    lock = lock_store(broker);
+    busy = begin_commit(broker);
     for (size_t i = 0; i < PEERS; i++)
         peers[i] = client_connect_control(broker);
     /* the first ones are closed when all have been accepted */
@@ -299,6 +316,32 @@ static void test_busy_connection(void **state)
     for (size_t i = 0; i < PEERS; i++)
         close(peers[i]);
     close(busy);
+}
+
+/* What a peer has passed while its call was answered is closed with its connection. Nobody waits
+ * for that. */
+static void test_lingering_descriptor(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(closep) int lock = -1;
+    int busy, fd, peer;
+    uint64_t begin;
+
+    (void)state;
+    broker_start(broker);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    lock = lock_store(broker);
+    busy = begin_commit(broker);
+    fd = lingering_new(&peer);
+    pass_fds(busy, &fd, 1);
+    close(fd);
+    begin = monotonic_usec();
+    close(busy);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    assert_true(monotonic_usec() - begin < (LINGER_SECONDS - 5) * UINT64_C(1000000));
+    close(peer);
 }
 
 /* Sending a byte now and then does not keep a connection; being silent between two calls is
@@ -492,10 +535,10 @@ int main(void)
         cmocka_unit_test(test_no_descriptors),       cmocka_unit_test(test_restart),
         cmocka_unit_test(test_wrong_calls),          cmocka_unit_test(test_a_row_of_calls),
         cmocka_unit_test(test_slow_status),          cmocka_unit_test(test_hostile_peers),
-        cmocka_unit_test(test_busy_connection),      cmocka_unit_test(test_slow_message),
-        cmocka_unit_test(test_many_calls),           cmocka_unit_test(test_not_for_others),
-        cmocka_unit_test(test_many_calls_come_last), cmocka_unit_test(test_a_worker_dies),
-        cmocka_unit_test(test_text_and_table_agree),
+        cmocka_unit_test(test_lingering_descriptor), cmocka_unit_test(test_busy_connection),
+        cmocka_unit_test(test_slow_message),         cmocka_unit_test(test_many_calls),
+        cmocka_unit_test(test_not_for_others),       cmocka_unit_test(test_many_calls_come_last),
+        cmocka_unit_test(test_a_worker_dies),        cmocka_unit_test(test_text_and_table_agree),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

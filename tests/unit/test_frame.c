@@ -4,14 +4,17 @@
  * not read.
  */
 
+#include "lingering.h"
 #include "support.h"
 
+#include "base/context.h"
 #include "base/limits.h"
 #include "protocol/frame.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -188,6 +191,52 @@ static void test_a_peer_that_is_gone(void **state)
     assert_int_equal(frame_writer_send(&writer, pair.ours, -1), FRAME_END);
 }
 
+/* Whoever passes something else than a memfd, or too much, is not served, and nobody waits until
+ * that is closed. */
+static void test_descriptors(void **state)
+{
+    int file = memfd_create("test", MFD_CLOEXEC), peer;
+    int fds[253];
+    uint64_t begin;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(fds); i++)
+        fds[i] = file;
+    for (unsigned i = 0; i < 5; i++) {
+        _cleanup_(pair_done) Pair pair = pair_new();
+        _cleanup_(frame_reader_done) FrameReader reader = {0};
+        int lingers = i > 0 ? lingering_new(&peer) : -1;
+        size_t count = (size_t[]){1, 1, 2, 3, COUNT(fds)}[i];
+
+        fds[count - 1] = lingers >= 0 ? lingers : file;
+        pass_fds(pair.theirs, fds, count);
+        close(lingers);
+        fds[count - 1] = file;
+        begin = monotonic_usec();
+        assert_int_equal(frame_reader_read(&reader, pair.ours), i == 0 ? 0 : -EPROTO);
+        assert_true(monotonic_usec() - begin < (LINGER_SECONDS - 5) * UINT64_C(1000000));
+        close_keep_errno(frame_reader_take_fd(&reader));
+        if (lingers >= 0)
+            close(peer);
+    }
+    close(file);
+}
+
+/* A second one is no better in a message of its own. */
+static void test_a_second_descriptor(void **state)
+{
+    _cleanup_(pair_done) Pair pair = pair_new();
+    _cleanup_(frame_reader_done) FrameReader reader = {0};
+    int file = memfd_create("test", MFD_CLOEXEC);
+
+    (void)state;
+    pass_fds(pair.theirs, &file, 1);
+    assert_int_equal(frame_reader_read(&reader, pair.ours), 0);
+    pass_fds(pair.theirs, &file, 1);
+    assert_int_equal(frame_reader_read(&reader, pair.ours), -EPROTO);
+    close(file);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -197,6 +246,8 @@ int main(void)
         cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_a_peer_that_does_not_read),
         cmocka_unit_test(test_a_peer_that_is_gone),
+        cmocka_unit_test(test_descriptors),
+        cmocka_unit_test(test_a_second_descriptor),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

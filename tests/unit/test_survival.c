@@ -5,8 +5,8 @@
  */
 
 #include "broker_asking.h"
+#include "lingering.h"
 
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -552,49 +552,6 @@ static void test_nothing_is_left_open(void **state)
     assert_in_range(broker_descriptors(broker), 1, before);
 }
 
-/* Returns a TCP socket whose last close() takes LINGER_SECONDS, because PEER reads nothing. */
-#define LINGER_SECONDS 20
-static int lingering_socket(int *peer)
-{
-    const struct linger linger = {.l_onoff = 1, .l_linger = LINGER_SECONDS};
-    static const char bytes[65536];
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(address);
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    assert_int_equal(bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(listener, 1), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-    (void)connect(fd, (const struct sockaddr *)&address, sizeof(address));
-    *peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    assert_true(*peer >= 0);
-    close(listener);
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
-    while (poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, 200) == 1)
-        (void)!send(fd, bytes, sizeof(bytes), 0);
-    return fd;
-}
-
-/* Passes FD to the broker and closes it. */
-static void pass(int client, int fd)
-{
-    union {
-        struct cmsghdr header;
-        uint8_t bytes[CMSG_SPACE(sizeof(int))];
-    } control = {.header = {.cmsg_level = SOL_SOCKET,
-                            .cmsg_type = SCM_RIGHTS,
-                            .cmsg_len = CMSG_LEN(sizeof(int))}};
-    struct msghdr message = {.msg_iov = &(struct iovec){(char[]){'x'}, 1},
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof(control)};
-
-    memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-    assert_int_equal(sendmsg(client, &message, 0), 1);
-    close(fd);
-}
-
 /* A peer can pass descriptors that take long to close. Nobody else waits for that: neither when the
  * connection ends, nor when the one before it in the shelter does, nor at the start of the next
  * broker. */
@@ -611,11 +568,12 @@ static void test_descriptors_that_linger(void **state)
     broker_start(broker);
     for (size_t i = 0; i < COUNT(peers); i++) {
         int before = i == 0 ? connect_waiting(broker, "tpm") : -1;
-        int fd = lingering_socket(&peers[i]);
+        int fd = lingering_new(&peers[i]);
         int evil = client_connect_open(broker, WEB, "tpm");
         uint64_t begin;
 
-        pass(evil, fd);
+        pass_fds(evil, &fd, 1);
+        close(fd);
         assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT); /* evil is accepted */
         if (i == 1)
             broker_kill_all(broker);
