@@ -37,7 +37,7 @@ check_seen() { # WORDS
 }
 
 is_pinned() { # ID
-        nspawn-creds inspect "$(stored "$1")" | grep -q '^  Kind: *[^ ]*-pinned '
+        grep -q '^  Kind: *[^ ]*-pinned ' < <(nspawn-creds inspect "$(stored "$1")")
 }
 
 check_stock_decrypts() {
@@ -129,7 +129,7 @@ check_each_refused() { # OUTCOME WORDS ID...
 check_foreign() { # ID...
         local id
         for id; do
-                if is_pinned "$id" && ! tpm2_getcap handles-persistent | grep -qi 0x81000001; then
+                if is_pinned "$id" && ! grep -qi 0x81000001 < <(tpm2_getcap handles-persistent); then
                         check_each_refused tpm-no-srk 'no storage root key at 0x81000001.*Was the TPM cleared' "$id"
                 else
                         check_each_refused tpm-foreign 'another TPM|was cleared|another storage key' "$id"
@@ -149,4 +149,4 @@ check_broker_is_confined() {
                 "$(stat -c %U "/proc/$(systemctl show -P MainPID "$broker.service")")"
 }
 
-status_says() { nspawn-creds status | grep -q "$1"; }
+status_says() { grep -q "$1" < <(nspawn-creds status); }
