@@ -51,7 +51,7 @@ int main(int argc, char **argv)
         return 2;
     }
     unlink(address.sun_path);
-    /* Who waits for the path can connect. */
+    /* Once the path is there, clients can connect. */
     if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
         listen(listener, 4096) < 0 || rename(address.sun_path, argv[1]) < 0) {
         perror("bare-server");
