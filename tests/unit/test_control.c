@@ -269,23 +269,21 @@ static void test_hostile_peers(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* Takes the lock without which no commit ends. */
-static int lock_store(const BrokerFixture *broker)
-{
-    int lock = open(broker->config.store_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    assert_int_equal(flock(lock, LOCK_EX), 0);
-    return lock;
-}
-
-/* Returns a connection whose call a child is answering. */
-static int begin_commit(const BrokerFixture *broker)
+/* Starts BROKER. Returns a connection whose call a child is answering, as long as RET_LOCK is open:
+ * the lock without which no commit ends. */
+static int begin_commit(BrokerFixture *broker, int *ret_lock)
 {
     static const char commit[] =
         "{\"method\":\"" INTERFACE_BROKER ".Commit\",\"parameters\":{\"verb\":\"remove\","
         "\"changes\":[{\"machine\":\"web\",\"credential\":\"x\",\"remove\":true}]}}";
-    int busy = client_connect_control(broker);
+    int busy;
 
+    broker_start(broker);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    *ret_lock = open(broker->config.store_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(flock(*ret_lock, LOCK_EX), 0);
+    busy = client_connect_control(broker);
     assert_int_equal(send(busy, commit, sizeof(commit), 0), sizeof(commit));
     json_object_put(call(broker, "Status", NULL, 0)); /* the call before has begun */
     return busy;
@@ -301,11 +299,7 @@ static void test_busy_connection(void **state)
     char byte;
 
     (void)state;
-    broker_start(broker);
-    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
-    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
-    lock = lock_store(broker);
-    busy = begin_commit(broker);
+    busy = begin_commit(broker, &lock);
     for (size_t i = 0; i < PEERS; i++)
         peers[i] = client_connect_control(broker);
     /* the first ones are closed when all have been accepted */
@@ -318,8 +312,8 @@ static void test_busy_connection(void **state)
     close(busy);
 }
 
-/* What a peer has passed while its call was answered is closed with its connection. Nobody waits
- * for that. */
+/* A peer passes a descriptor while its call is being answered, and leaves. Others are served while
+ * the kernel still closes it. */
 static void test_lingering_descriptor(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -328,11 +322,7 @@ static void test_lingering_descriptor(void **state)
     uint64_t begin;
 
     (void)state;
-    broker_start(broker);
-    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
-    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
-    lock = lock_store(broker);
-    busy = begin_commit(broker);
+    busy = begin_commit(broker, &lock);
     fd = lingering_new(&peer);
     pass_fds(busy, &fd, 1);
     close(fd);
